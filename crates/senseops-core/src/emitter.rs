@@ -1,0 +1,135 @@
+//! Emitting: how events get from a source into the pipeline.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use crate::Event;
+
+/// Takes the events of one source. Cheap to clone.
+#[derive(Clone)]
+pub struct Emitter(Arc<dyn Intake>);
+
+/// Where an [`Emitter`] leads: the engine, or a collection in a test.
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Takes the events now, whatever that costs others.
+    fn append(&self, events: Vec<Event>) -> Receipt;
+
+    /// Returns once events may be appended without pushing out others.
+    async fn room(&self);
+}
+
+/// Tells what became of emitted events. Sources that cannot repeat an event drop it unread.
+#[must_use = "drop it on purpose with `.ignore()`, or wait for `.outcome()`"]
+#[derive(Debug)]
+pub struct Receipt(State);
+
+#[derive(Debug)]
+enum State {
+    Known(Outcome),
+    Pending(oneshot::Receiver<Outcome>),
+}
+
+/// The other end of a pending [`Receipt`]. Dropping it tells the source that its events are lost.
+#[derive(Debug)]
+pub struct Settle(oneshot::Sender<Outcome>);
+
+/// What became of emitted events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// In the journal as promised: appended in memory, or on disk and synced.
+    Stored,
+    /// In memory only, because the disk failed. They are delivered unless the program ends first, so a source that
+    /// can repeat them keeps its cursor.
+    Held,
+    /// Not in the journal.
+    Lost,
+}
+
+impl Emitter {
+    /// An emitter that leads to `intake`.
+    pub fn new(intake: impl Intake + 'static) -> Self {
+        Self(Arc::new(intake))
+    }
+
+    /// Emits events together. Waits while a sink that must not lose events has no room left; that is the back
+    /// pressure which sources that can wait should feel.
+    pub async fn emit(&self, events: Vec<Event>) -> Receipt {
+        self.0.room().await;
+        self.0.append(events)
+    }
+
+    /// Emits events together without ever waiting, for sources that cannot make their origin wait.
+    pub fn emit_now(&self, events: Vec<Event>) -> Receipt {
+        self.0.append(events)
+    }
+}
+
+impl Receipt {
+    /// A receipt whose outcome is known already.
+    pub fn known(outcome: Outcome) -> Self {
+        Self(State::Known(outcome))
+    }
+
+    /// A receipt and what settles it.
+    pub fn pending() -> (Settle, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (Settle(sender), Self(State::Pending(receiver)))
+    }
+
+    /// What became of the events, if that is known already.
+    pub fn known_outcome(&self) -> Option<Outcome> {
+        match self.0 {
+            State::Known(outcome) => Some(outcome),
+            State::Pending(_) => None,
+        }
+    }
+
+    /// Waits until it is known what became of the events.
+    pub async fn outcome(self) -> Outcome {
+        match self.0 {
+            State::Known(outcome) => outcome,
+            State::Pending(receiver) => receiver.await.unwrap_or(Outcome::Lost),
+        }
+    }
+
+    /// For sources that could not repeat the events anyway.
+    pub fn ignore(self) {}
+}
+
+impl Settle {
+    /// Tells the source the outcome. A source that no longer waits is fine.
+    pub fn settle(self, outcome: Outcome) {
+        if self.0.send(outcome).is_err() {
+            // The source has dropped its receipt, as most do.
+        }
+    }
+}
+
+impl fmt::Debug for Emitter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Emitter")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_receipt_that_nobody_settles_is_lost() {
+        let (settle, receipt) = Receipt::pending();
+        drop(settle);
+        assert_eq!(receipt.outcome().await, Outcome::Lost);
+    }
+
+    #[tokio::test]
+    async fn a_settled_receipt_tells_its_outcome() {
+        let (settle, receipt) = Receipt::pending();
+        settle.settle(Outcome::Held);
+        assert_eq!(receipt.outcome().await, Outcome::Held);
+    }
+}

@@ -1,0 +1,178 @@
+//! Sinks: what writes events to a target.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::{Batch, BoxError, Event, Kind, KindPattern};
+
+/// Writes events to one target.
+///
+/// The engine calls `write` with what `accepts` asked for, in order, one call at a time unless the operator allows
+/// more (`delivery.max_in_flight`). It batches, retries and counts; a sink never does.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// Which events the sink wants. Asked once, after it was built.
+    fn accepts(&self) -> Accepts;
+
+    /// Writes the batch. Returns once the target has it, not once it is sent.
+    ///
+    /// The same events may come again after an error, a crash or a restart, so writing twice must do no harm. The
+    /// future may be dropped at any await point.
+    ///
+    /// # Errors
+    /// The variant of [`WriteError`] decides what the engine does with the batch.
+    async fn write(&self, batch: &Batch) -> Result<(), WriteError>;
+
+    /// Work that goes on beside the writes: a listener, or the event loop of a client. The engine runs it once per
+    /// built sink, and restarts it with a growing delay if it ends in an error.
+    fn background(&self) -> Option<Background> {
+        None
+    }
+
+    /// Tries the target without writing an event, and says in a few words what answered. `None`: nothing to try.
+    ///
+    /// # Errors
+    /// What an operator needs to know to repair the connection.
+    async fn probe(&self) -> Result<Option<String>, BoxError> {
+        Ok(None)
+    }
+
+    /// Called once after the last write, before the program ends.
+    ///
+    /// # Errors
+    /// Reported to the operator; nothing else happens.
+    async fn close(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// Work beside the writes of a sink, see [`Sink::background`].
+pub type Background = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+
+/// The shapes of events, see [`Body`](crate::Body).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Shape {
+    /// A sample.
+    Measurement,
+    /// Something happened.
+    Record,
+    /// A thing is in a state.
+    State,
+}
+
+/// Which events a sink wants: shapes, and patterns over kinds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepts {
+    shapes: Vec<Shape>,
+    kinds: Vec<KindPattern>,
+}
+
+/// Why a batch, or part of it, was not written; decides what the engine does next.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// Nothing was written and the fault may pass: the target is down, slow or busy. The same batch comes again, not
+    /// before `retry_after`.
+    #[error("target unavailable")]
+    Unavailable {
+        /// What happened.
+        source: BoxError,
+        /// How long the target asked to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// Nothing was written because of how we are set up: wrong password, no such database. The batch is kept, the
+    /// operator is told, and it comes again at a slow pace.
+    #[error("target denied the write")]
+    Denied(#[source] BoxError),
+    /// The batch is too large, or some event in it is refused and the answer does not say which. Writing events again
+    /// must do no harm. Each half comes on its own; a single event is refused for good, with this cause.
+    #[error("batch refused as a whole")]
+    Split(#[source] BoxError),
+    /// Some events were refused for good and some may come again; events in neither list are written.
+    #[error("{} events refused, {} to retry", refused.len(), retry.len())]
+    Partial {
+        /// Ascending positions in the batch of events that may come again.
+        retry: Vec<usize>,
+        /// Events that the target will never take.
+        refused: Vec<Rejection>,
+    },
+}
+
+/// An event that a target refuses for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The position in the batch.
+    pub index: usize,
+    /// Why, in the words of the target.
+    pub reason: String,
+}
+
+impl Accepts {
+    /// All events.
+    pub fn everything() -> Self {
+        Self { shapes: Vec::new(), kinds: Vec::new() }
+    }
+
+    /// Events whose kind matches one of the patterns, of any shape.
+    pub fn kinds<P: Into<KindPattern>>(patterns: impl IntoIterator<Item = P>) -> Self {
+        Self { shapes: Vec::new(), kinds: patterns.into_iter().map(Into::into).collect() }
+    }
+
+    /// Only those of these shapes.
+    #[must_use]
+    pub fn of_shapes(mut self, shapes: impl IntoIterator<Item = Shape>) -> Self {
+        self.shapes.extend(shapes);
+        self
+    }
+
+    /// Whether the kind is wanted, whatever the shape.
+    pub fn kind(&self, kind: Kind) -> bool {
+        self.kinds.is_empty() || self.kinds.iter().any(|pattern| pattern.matches(kind))
+    }
+
+    /// Whether the event is wanted.
+    pub fn event(&self, event: &Event) -> bool {
+        (self.shapes.is_empty() || self.shapes.contains(&event.shape())) && self.kind(event.kind)
+    }
+}
+
+impl WriteError {
+    /// The target cannot be reached or cannot answer now.
+    pub fn unavailable(source: impl Into<BoxError>) -> Self {
+        Self::Unavailable { source: source.into(), retry_after: None }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "event {}: {}", self.index, self.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Body, Fields, LabelSet};
+
+    #[test]
+    fn a_sink_gets_the_shapes_and_kinds_it_accepts() {
+        let event = Event::new(
+            Kind::new("qlik.user_event"),
+            &Arc::new(LabelSet::default()),
+            Body::Measurement(Fields::default()),
+        );
+        assert!(Accepts::everything().event(&event));
+        assert!(Accepts::kinds(["sos.*", "qlik.*"]).event(&event));
+        assert!(!Accepts::kinds(["sos.*"]).event(&event));
+        assert!(!Accepts::everything().of_shapes([Shape::Record]).event(&event));
+    }
+}
