@@ -1,0 +1,52 @@
+//! What authors of plugins test with.
+//!
+//! * [`sink_contract`], [`http_sink_contract`] and [`source_contract`] run a plugin through its contract.
+//! * [`context`] runs a source or sink without a pipeline: a [`Collector`] keeps what it emits, [`Sockets`] lend it
+//!   its sockets, a trigger stops it.
+//! * [`HttpTarget`] is a target whose answers and failures are scripted.
+//! * [`Influxd`] is a real InfluxDB 1.x of the test's own.
+//! * [`sample`] makes numbered events, so that deliveries can be counted.
+//!
+//! ```
+//! use std::time::Duration;
+//! use senseops_testkit::{context, sample};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let test = context("demo");
+//! // What a source would do:
+//! test.cx.emitter.emit(vec![sample::measurement(1)]).await.ignore();
+//! let events = test.collector.wait_for(1, Duration::from_secs(1)).await.unwrap();
+//! assert_eq!(sample::number(&events[0]), Some(1));
+//! # }
+//! ```
+
+mod collector;
+mod context;
+mod contract;
+mod http_client;
+mod http_target;
+mod influxd;
+pub mod line_protocol;
+pub mod sample;
+mod server;
+mod sink_contract;
+mod sockets;
+mod source_contract;
+
+pub use collector::{Collector, TooFew};
+pub use context::{TestContext, context};
+pub use contract::{Broken, Kept};
+pub use http_target::{Answer, HttpTarget, Recorded, TooFewRequests};
+pub use influxd::{Influxd, InfluxdOptions, QueryError};
+pub use server::ServerError;
+pub use sink_contract::{
+    HttpSinkHarness, Ruling, SinkHarness, TargetBehaviour, http_sink_contract, sink_contract,
+};
+pub use sockets::Sockets;
+pub use source_contract::{Keeps, OriginBehaviour, SourceHarness, source_contract};
+
+/// Runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

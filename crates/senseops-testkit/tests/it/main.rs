@@ -1,0 +1,7 @@
+//! The kit itself, tested from outside.
+
+mod http_sinks;
+mod http_target;
+mod influxd;
+mod sinks;
+mod sources;
