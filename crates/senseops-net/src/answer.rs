@@ -1,0 +1,173 @@
+//! What an HTTP answer means for the engine, and how to read one safely.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use jiff::fmt::rfc2822;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use senseops_core::{Timestamp, WriteError};
+use thiserror::Error;
+
+/// The longest pause that a target may ask for; a wrong clock or a joke must not stop delivery for a day.
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
+
+/// As much of an answer as an operator wants to read.
+const MAX_EXCERPT_CHARS: usize = 300;
+
+/// A target answered that it does not take a request.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("answered {status}{}{answer}", if answer.is_empty() { "" } else { ": " })]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The beginning of the body, on one line.
+    pub answer: String,
+}
+
+/// A body could not be read to its end.
+#[derive(Debug, Error)]
+pub enum BodyError {
+    /// It is longer than the caller wants to read.
+    #[error("the answer is longer than {limit} bytes")]
+    TooLarge {
+        /// What the caller wanted to read at most, in bytes.
+        limit: usize,
+    },
+    /// The connection failed on the way.
+    #[error("read the answer")]
+    Failed(#[from] reqwest::Error),
+}
+
+/// What the engine should do after an answer of this status. A sink that knows its target better decides itself.
+///
+/// | status | outcome | because |
+/// |---|---|---|
+/// | 2xx | `Ok` | written |
+/// | 408, 425, 429, 5xx | [`WriteError::Unavailable`] | may pass; `Retry-After` is respected up to ten minutes |
+/// | 401, 403, 404, 3xx | [`WriteError::Denied`] | login, database or address is wrong: keep the events, tell the operator |
+/// | 413 | [`WriteError::Split`] | too large as a whole |
+/// | any other | [`WriteError::Split`] | some event is refused; the halves tell which |
+///
+/// # Errors
+/// For each status that is not 2xx.
+pub fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<(), WriteError> {
+    if status.is_success() {
+        return Ok(());
+    }
+    let refusal = Box::new(Refusal { status, answer: excerpt(body) });
+    Err(match status.as_u16() {
+        408 | 425 | 429 | 500..=599 => {
+            WriteError::Unavailable { source: refusal, retry_after: retry_after(headers, Timestamp::now()) }
+        }
+        300..=399 | 401 | 403 | 404 => WriteError::Denied(refusal),
+        _ => WriteError::Split(refusal),
+    })
+}
+
+/// How long a target asks to be left alone: `Retry-After` in seconds or as a date, ten minutes at most.
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_date) => {
+            let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+            Timestamp::from_nanos(i64::try_from(date.as_nanosecond()).ok()?).since(now)
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+/// Reads a body of at most `limit` bytes. Nobody may read without a limit: the other side could be anything.
+///
+/// # Errors
+/// When the body is longer, or the connection fails on the way.
+pub async fn read_limited(mut response: Response, limit: usize) -> Result<Bytes, BodyError> {
+    let announced = response.content_length().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    if announced.is_some_and(|length| length > limit) {
+        return Err(BodyError::TooLarge { limit });
+    }
+    let Some(first) = response.chunk().await? else {
+        return Ok(Bytes::new());
+    };
+    let mut body = BytesMut::from(first);
+    loop {
+        if body.len() > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        match response.chunk().await? {
+            Some(chunk) => body.extend_from_slice(&chunk),
+            None => return Ok(body.freeze()),
+        }
+    }
+}
+
+/// The beginning of a body on one line, for a sentence or a log.
+pub fn excerpt(body: &[u8]) -> String {
+    // Four bytes is the most that a character takes.
+    let beginning = body.get(..MAX_EXCERPT_CHARS * 4).unwrap_or(body);
+    let text = String::from_utf8_lossy(beginning);
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let mut line = words.collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(MAX_EXCERPT_CHARS) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use senseops_core::chain;
+
+    use super::*;
+
+    /// 2026-11-20T14:57:30Z.
+    const NOW: Timestamp = Timestamp::from_nanos(1_795_186_650_000_000_000);
+
+    fn asking(text: &str) -> HeaderMap {
+        HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_status_decides_what_becomes_of_the_batch() {
+        let outcome =
+            |status: u16| match classify(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), b"") {
+                Ok(()) => "written",
+                Err(WriteError::Unavailable { .. }) => "unavailable",
+                Err(WriteError::Denied(_)) => "denied",
+                Err(WriteError::Split(_)) => "split",
+                Err(WriteError::Partial { .. }) => "partial",
+            };
+        for (expected, statuses) in [
+            ("written", &[200, 202, 204][..]),
+            ("unavailable", &[408, 425, 429, 500, 502, 503, 504, 599]),
+            ("denied", &[301, 302, 307, 401, 403, 404]),
+            ("split", &[400, 405, 406, 410, 413, 414, 415, 422, 431]),
+        ] {
+            for status in statuses {
+                assert_eq!(outcome(*status), expected, "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_shows_the_answer_on_one_line() {
+        let answer = b"{\"error\":\r\n  \"database not found\"}\x07";
+        let error = classify(StatusCode::NOT_FOUND, &HeaderMap::new(), answer).unwrap_err();
+        insta::assert_snapshot!(chain(&error), @r#"target denied the write: answered 404 Not Found: {"error": "database not found"}"#);
+        assert_eq!(excerpt("ä".repeat(1000).as_bytes()).chars().count(), MAX_EXCERPT_CHARS + 1);
+    }
+
+    #[test]
+    fn a_pause_is_given_in_seconds_or_as_a_date_and_has_a_bound() {
+        let wait = |text: &str| retry_after(&asking(text), NOW).map(|wait| wait.as_secs());
+        assert_eq!(wait("7"), Some(7));
+        assert_eq!(wait("Fri, 20 Nov 2026 14:58:30 GMT"), Some(60));
+        assert_eq!(wait("Fri, 20 Nov 2026 14:00:00 GMT"), Some(0));
+        assert_eq!(wait("86400"), Some(600));
+        assert_eq!(wait("Sat, 21 Nov 2026 14:58:30 GMT"), Some(600));
+        assert_eq!(wait("soon"), None);
+        assert_eq!(retry_after(&HeaderMap::new(), NOW), None);
+    }
+}

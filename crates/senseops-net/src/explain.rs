@@ -1,0 +1,271 @@
+//! From an error of the HTTP client to a [`Failure`].
+//!
+//! The cause is found by its type, never by its text: `io::Error`, `rustls::Error`, `hyper::Error`, and the name
+//! lookup, which has a type because we do it ourselves.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "errors of the system and of rustls; most have no story of their own"
+)]
+
+use std::error::Error;
+use std::io;
+use std::path::Path;
+
+use rustls::pki_types::{InvalidDnsNameError, UnixTime};
+use rustls::{AlertDescription, CertificateError};
+use senseops_core::chain;
+use url::Url;
+
+use crate::client::{LookupError, Setup};
+use crate::failure::{Failure, Reason, origin_of};
+
+/// Why a request to `url` failed, and what to do about it.
+pub(crate) fn explain(setup: &Setup, url: &Url, error: &reqwest::Error) -> Failure {
+    let origin = origin_of(url);
+    if error.is_timeout() {
+        return timeout(setup, &origin, error);
+    }
+    for cause in causes(error) {
+        let failure = if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            Some(of_tls(setup, &origin, tls))
+        } else if let Some(lookup) = cause.downcast_ref::<LookupError>() {
+            Some(of_lookup(lookup))
+        } else if cause.is::<InvalidDnsNameError>() {
+            Some(of_invalid_name(url))
+        } else if let Some(http) = cause.downcast_ref::<hyper::Error>() {
+            of_http(setup, url, http)
+        } else if let Some(io) = cause.downcast_ref::<io::Error>() {
+            of_io(setup, url, io)
+        } else {
+            None
+        };
+        if let Some(failure) = failure {
+            return failure;
+        }
+    }
+    Failure::new(Reason::Unreachable, format!("the request to {origin} failed: {}", chain(error)), "")
+}
+
+/// The error and what is behind it, outermost first.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        // `io::Error::source` is the source of what it wraps, so it would skip the wrapped error itself.
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    })
+}
+
+fn timeout(setup: &Setup, origin: &str, error: &reqwest::Error) -> Failure {
+    if error.is_connect() {
+        let what = format!("no connection to {origin} within {:?}", setup.connect_timeout);
+        Failure::new(Reason::Timeout, what, "check the address, and the firewalls on the way")
+    } else {
+        let what = format!("{origin} did not answer within {:?}", setup.timeout);
+        Failure::new(Reason::Timeout, what, "raise the timeout if it is slow but well")
+    }
+}
+
+fn of_lookup(error: &LookupError) -> Failure {
+    Failure::new(
+        Reason::Dns,
+        format!("the host name {} cannot be resolved ({})", error.host, error.cause),
+        "check its spelling and the DNS of this machine",
+    )
+}
+
+fn of_invalid_name(url: &Url) -> Failure {
+    let what = format!("{} is no host name", url.host_str().unwrap_or_default());
+    Failure::new(Reason::Dns, what, "check its spelling")
+}
+
+fn of_io(setup: &Setup, url: &Url, error: &io::Error) -> Option<Failure> {
+    use io::ErrorKind;
+    let origin = origin_of(url);
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Some(Failure::new(
+            Reason::Refused,
+            format!("{origin} refused the connection"),
+            "check that the service runs and that the port is right",
+        )),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::PermissionDenied => {
+            let what = format!("{origin} cannot be reached ({error})");
+            Some(Failure::new(Reason::Unreachable, what, "check routes and firewalls"))
+        }
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof => Some(reset(setup, url)),
+        ErrorKind::TimedOut => Some(Failure::new(
+            Reason::Timeout,
+            format!("no connection to {origin} ({error})"),
+            "check the address, and the firewalls on the way",
+        )),
+        _ => None,
+    }
+}
+
+fn of_http(setup: &Setup, url: &Url, error: &hyper::Error) -> Option<Failure> {
+    if error.is_incomplete_message() {
+        return Some(reset(setup, url));
+    }
+    if error.is_parse() {
+        let advice =
+            if url.scheme() == "http" { "if it expects TLS, write https://" } else { "check the port" };
+        return Some(Failure::new(
+            Reason::BadBody,
+            format!("{} does not answer in HTTP", origin_of(url)),
+            advice,
+        ));
+    }
+    None
+}
+
+fn reset(setup: &Setup, url: &Url) -> Failure {
+    // Windows closes the connection instead of saying that it misses a certificate, and a TLS 1.3 server may do so
+    // before its alert is read.
+    let advice = match (url.scheme(), &setup.cert) {
+        ("http", _) => "if it expects TLS, write https://",
+        (_, None) => "if it demands a client certificate, set tls.cert and tls.key",
+        (_, Some(_)) => "check that it accepts our client certificate, and for proxies on the way",
+    };
+    let what = format!("{} closed the connection before its answer was complete", origin_of(url));
+    Failure::new(Reason::Reset, what, advice)
+}
+
+fn of_tls(setup: &Setup, origin: &str, error: &rustls::Error) -> Failure {
+    match error {
+        rustls::Error::InvalidCertificate(error) => of_certificate(setup, origin, error),
+        rustls::Error::AlertReceived(alert) => of_alert(setup, origin, *alert),
+        rustls::Error::InvalidMessage(_) => Failure::new(
+            Reason::Tls,
+            format!("{origin} does not answer in TLS"),
+            "check the port; if it speaks plain HTTP, write http://",
+        ),
+        rustls::Error::PeerIncompatible(_) => no_common_ground(origin, &error.to_string()),
+        other => Failure::new(Reason::Tls, format!("the TLS handshake with {origin} failed: {other}"), ""),
+    }
+}
+
+fn of_certificate(setup: &Setup, origin: &str, error: &CertificateError) -> Failure {
+    match error {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Failure::new(
+            Reason::TlsUntrusted,
+            match &setup.ca {
+                Some(ca) => {
+                    format!("the certificate of {origin} is not signed by the CA in {}", ca.display())
+                }
+                None => {
+                    format!("the certificate of {origin} is signed by a CA that this machine does not trust")
+                }
+            },
+            "set tls.ca to the certificate of the CA that signed it",
+        ),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let expected = expected.to_str();
+            let what = format!("the certificate of {origin} is for {}, not for {expected}", list(presented));
+            let advice = if presented.is_empty() {
+                "have it issued with a subjectAltName, or set tls.verify: none for this server"
+            } else {
+                "if this is the right server, set tls.server_name to a name in its certificate"
+            };
+            Failure::new(Reason::TlsName, what, advice)
+        }
+        CertificateError::NotValidForName => Failure::new(
+            Reason::TlsName,
+            format!("the certificate of {origin} is for another name"),
+            "if this is the right server, set tls.server_name to a name in its certificate",
+        ),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            expired(format!("the certificate of {origin} expired on {}", date(*not_after)))
+        }
+        CertificateError::Expired => expired(format!("the certificate of {origin} has expired")),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            not_yet(format!("the certificate of {origin} is not valid before {}", date(*not_before)))
+        }
+        CertificateError::NotValidYet => not_yet(format!("the certificate of {origin} is not valid yet")),
+        other => {
+            let error = rustls::Error::InvalidCertificate(other.clone());
+            let advice = "have it issued anew, or set tls.verify: none for this server";
+            Failure::new(Reason::Tls, format!("the certificate of {origin} cannot be used: {error}"), advice)
+        }
+    }
+}
+
+fn expired(what: String) -> Failure {
+    Failure::new(
+        Reason::TlsExpired,
+        what,
+        "renew it; until then, tls.verify: none goes on without protection",
+    )
+}
+
+fn not_yet(what: String) -> Failure {
+    Failure::new(Reason::TlsExpired, what, "check the clocks of both machines")
+}
+
+/// An alert is the word of the server: about our certificate, not about its own.
+fn of_alert(setup: &Setup, origin: &str, alert: AlertDescription) -> Failure {
+    use AlertDescription as Alert;
+    let of_client = |what, advice| Failure::new(Reason::TlsClientCertificate, what, advice);
+    match (alert, &setup.cert) {
+        (Alert::CertificateRequired, _)
+        | (
+            Alert::HandshakeFailure | Alert::BadCertificate | Alert::NoCertificate | Alert::AccessDenied,
+            None,
+        ) => of_client(format!("{origin} demands a client certificate"), "set tls.cert and tls.key"),
+        (Alert::CertificateExpired, Some(cert)) => of_client(
+            format!("{origin} says that our certificate in {} has expired", shown(cert)),
+            "export a new one",
+        ),
+        (
+            Alert::UnknownCA
+            | Alert::BadCertificate
+            | Alert::CertificateUnknown
+            | Alert::CertificateRevoked
+            | Alert::UnsupportedCertificate
+            | Alert::AccessDenied
+            | Alert::DecryptError,
+            Some(cert),
+        ) => of_client(
+            format!("{origin} does not accept our certificate in {} ({alert:?})", shown(cert)),
+            "set tls.cert and tls.key to a certificate that its own CA issued",
+        ),
+        (Alert::ProtocolVersion | Alert::InsufficientSecurity | Alert::HandshakeFailure, _) => {
+            no_common_ground(origin, &format!("{alert:?}"))
+        }
+        _ => Failure::new(Reason::Tls, format!("{origin} ended the TLS handshake ({alert:?})"), ""),
+    }
+}
+
+fn no_common_ground(origin: &str, detail: &str) -> Failure {
+    let what = format!("no version or cipher of TLS suits both {origin} and us ({detail})");
+    Failure::new(Reason::Tls, what, "let it speak TLS 1.2 or 1.3")
+}
+
+/// The names in a certificate, which rustls gives as `DnsName("a")` and `IpAddress(::1)`.
+fn list(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')).unwrap_or(name);
+        inner.trim_matches('"').to_owned()
+    };
+    match presented {
+        [] => "no name at all".into(),
+        names => names.iter().map(bare).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn date(time: UnixTime) -> String {
+    let second =
+        i64::try_from(time.as_secs()).ok().and_then(|second| jiff::Timestamp::from_second(second).ok());
+    match second {
+        Some(time) => time.strftime("%Y-%m-%d").to_string(),
+        None => format!("second {}", time.as_secs()),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
