@@ -1,0 +1,276 @@
+//! What an operator writes about the servers to poll.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+use senseops_core::settings::{Span, Warning};
+use senseops_core::{LabelSet, PlanError, PlannedSource, Schedule, SourceConfig};
+use senseops_net::{Headers, TlsSettings, Url};
+use serde::Deserialize;
+
+use crate::server::Server;
+
+/// `sources.healthcheck.<name>`: Sense servers whose engine is polled.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthcheckConfig {
+    /// From one poll of a server to the next; 15 s, which is how often Sense itself asks its engines.
+    pub interval: Span,
+    /// The longest that one poll may take, from connecting to the last byte; 5 s.
+    pub timeout: Span,
+    /// How to talk TLS to every server.
+    pub tls: TlsSettings,
+    /// Request headers for every server.
+    pub headers: Headers,
+    /// The servers; at least one.
+    pub servers: Vec<ServerConfig>,
+}
+
+/// One Sense server.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// What people call it; the label `server_name`.
+    pub name: String,
+    /// Where its engine listens.
+    pub url: ServerUrl,
+    /// What it is there for, in words of the operator; the label `server_description`.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// More labels of its events. They win over the labels that the source sets itself.
+    #[serde(default)]
+    pub tags: LabelSet,
+    /// Differences to the TLS settings of all servers, key by key; `cert`, `key` and `passphrase` go together.
+    #[serde(default)]
+    pub tls: TlsSettings,
+    /// More request headers; they win over those of all servers.
+    #[serde(default)]
+    pub headers: Headers,
+}
+
+/// The address of a server: `https://server1.company.net:4747`, with a path if a proxy in between needs one.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ServerUrl(Url);
+
+impl HealthcheckConfig {
+    /// These servers, everything else as by default.
+    pub fn of(servers: impl IntoIterator<Item = ServerConfig>) -> Self {
+        Self { servers: servers.into_iter().collect(), ..Self::default() }
+    }
+}
+
+impl Default for HealthcheckConfig {
+    fn default() -> Self {
+        Self {
+            interval: Span::from_secs(15),
+            timeout: Span::from_secs(5),
+            tls: TlsSettings::default(),
+            headers: Headers::default(),
+            servers: Vec::new(),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// A server of this name at this address, everything else as by default.
+    pub fn new(name: impl Into<String>, url: ServerUrl) -> Self {
+        Self {
+            name: name.into(),
+            url,
+            description: None,
+            tags: LabelSet::default(),
+            tls: TlsSettings::default(),
+            headers: Headers::default(),
+        }
+    }
+}
+
+impl ServerUrl {
+    /// Where its engine tells how it is.
+    pub(crate) fn healthcheck(&self) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}/engine/healthcheck", self.0.path().trim_end_matches('/')));
+        url
+    }
+}
+
+impl FromStr for ServerUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+        // The text is not repeated when it holds a password.
+        let Some(url) = url else {
+            return Err(format!("{text:?} is not an address such as https://server1.company.net:4747"));
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("an address must not hold a user or password; send them as a header".into());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(format!(
+                "{text:?} has something after its path; expected https://host:port or https://host/path"
+            ));
+        }
+        Ok(Self(url))
+    }
+}
+
+impl TryFrom<String> for ServerUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl SourceConfig for HealthcheckConfig {
+    const TYPE: &'static str = "healthcheck";
+    const ABOUT: &'static str = "Polls the engine health API of Qlik Sense servers";
+    const SAMPLE: &'static str = include_str!("../sample.yaml");
+
+    fn plan(self) -> Result<Vec<PlannedSource>, PlanError> {
+        if self.servers.is_empty() {
+            let message =
+                "expected at least one server: { name: Server1, url: \"https://server1.company.net:4747\" }";
+            return Err(PlanError::at("servers", message));
+        }
+        let schedule = Schedule { interval: self.interval.get(), timeout: self.timeout.get() };
+        let mut planned = Vec::with_capacity(self.servers.len());
+        let mut names = HashMap::new();
+        for (index, server) in self.servers.into_iter().enumerate() {
+            let part = part_of(&server.name, index);
+            if let Some(other) = names.insert(part.clone(), server.name.clone()) {
+                let message =
+                    format!("{:?} would be the component {part:?}, and so would {other:?}", server.name);
+                return Err(PlanError::at(format!("servers.{index}.name"), message));
+            }
+            let server = Server::new(server, index, &self.tls, &self.headers);
+            planned.push(PlannedSource::part(part, server.polled(schedule)));
+        }
+        Ok(planned)
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = self.tls.warnings("tls");
+        warnings.extend(self.headers.warnings("headers"));
+        for (index, server) in self.servers.iter().enumerate() {
+            warnings.extend(server.tls.warnings(&format!("servers.{index}.tls")));
+            warnings.extend(server.headers.warnings(&format!("servers.{index}.headers")));
+        }
+        warnings
+    }
+}
+
+/// The name of a component is made of `[a-z0-9_]`; a name without any of those is replaced by the position.
+fn part_of(name: &str, index: usize) -> String {
+    let mut part = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() {
+            part.push(c.to_ascii_lowercase());
+        } else if !part.is_empty() && !part.ends_with('_') {
+            part.push('_');
+        }
+    }
+    let part = part.trim_end_matches('_');
+    if part.is_empty() { format!("server_{}", index + 1) } else { part.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(yaml: &str) -> Result<HealthcheckConfig, String> {
+        serde_saphyr::from_str(yaml).map_err(|error| error.to_string())
+    }
+
+    fn refused(yaml: &str) -> String {
+        let error = parse(yaml).unwrap().plan().unwrap_err();
+        format!("{}: {}", error.key, error.message)
+    }
+
+    #[test]
+    fn the_sample_says_what_the_defaults_are() {
+        let sample = parse(HealthcheckConfig::SAMPLE).unwrap();
+        let server = ServerConfig::new("Server1", "https://server1.company.net:4747".parse().unwrap());
+        let identity = r#"{"ca": "root.pem", "cert": "client.pem", "key": "client_key.pem"}"#;
+        let expected = HealthcheckConfig {
+            tls: serde_json::from_str(identity).unwrap(),
+            ..HealthcheckConfig::of([server])
+        };
+        assert_eq!(sample, expected);
+    }
+
+    #[test]
+    fn the_sample_shows_every_key_with_a_good_value() {
+        // `#key` is a key at its default or an example, `# text` a remark.
+        let active = HealthcheckConfig::SAMPLE.lines().map(|line| match line.split_once('#') {
+            Some((indent, rest)) if !rest.starts_with(' ') => format!("{indent}{rest}"),
+            _ => line.to_owned(),
+        });
+        let uncommented = active.collect::<Vec<_>>().join("\n");
+        let all = parse(&uncommented).unwrap();
+        assert_eq!((all.interval, all.timeout), (Span::from_secs(15), Span::from_secs(5)));
+        let server = all.servers.first().unwrap();
+        assert_ne!(server.tls, TlsSettings::default());
+        assert_ne!(server.headers, Headers::default());
+        assert!(server.description.is_some() && !server.tags.is_empty());
+        assert_eq!(all.clone().plan().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_address_must_be_one() {
+        let error = |text: &str| text.parse::<ServerUrl>().unwrap_err();
+        insta::assert_snapshot!(error("server1.company.net:4747"), @r#""server1.company.net:4747" is not an address such as https://server1.company.net:4747"#);
+        insta::assert_snapshot!(error("server1"), @r#""server1" is not an address such as https://server1.company.net:4747"#);
+        insta::assert_snapshot!(error("ftp://server1"), @r#""ftp://server1" is not an address such as https://server1.company.net:4747"#);
+        insta::assert_snapshot!(error("https://me:canary@server1:4747"), @"an address must not hold a user or password; send them as a header");
+        insta::assert_snapshot!(error("https://server1:4747/?x=1"), @r#""https://server1:4747/?x=1" has something after its path; expected https://host:port or https://host/path"#);
+    }
+
+    #[test]
+    fn a_path_in_the_address_is_kept() {
+        let of = |text: &str| text.parse::<ServerUrl>().unwrap().healthcheck().to_string();
+        assert_eq!(of("https://s1:4747"), "https://s1:4747/engine/healthcheck");
+        assert_eq!(of("https://s1:4747/"), "https://s1:4747/engine/healthcheck");
+        assert_eq!(of("https://proxy/qlik/hdr/"), "https://proxy/qlik/hdr/engine/healthcheck");
+        assert_eq!(of("http://[::1]:4848"), "http://[::1]:4848/engine/healthcheck");
+    }
+
+    #[test]
+    fn every_server_is_a_component_with_a_safe_name() {
+        let yaml =
+            "servers:\n- { name: Server 1 (DEV), url: 'https://a' }\n- { name: 本番, url: 'https://b' }";
+        let parts: Vec<_> =
+            parse(yaml).unwrap().plan().unwrap().into_iter().map(|planned| planned.part).collect();
+        assert_eq!(parts, [Some("server_1_dev".to_owned()), Some("server_2".to_owned())]);
+    }
+
+    #[test]
+    fn what_cannot_be_planned_is_explained() {
+        insta::assert_snapshot!(refused("interval: 30s"), @r#"servers: expected at least one server: { name: Server1, url: "https://server1.company.net:4747" }"#);
+        let twice =
+            "servers:\n- { name: Server-1, url: 'https://a' }\n- { name: SERVER 1, url: 'https://b' }";
+        insta::assert_snapshot!(refused(twice), @r#"servers.1.name: "SERVER 1" would be the component "server_1", and so would "Server-1""#);
+    }
+
+    #[test]
+    fn what_weakens_security_is_warned_about_for_all_and_for_one() {
+        let yaml = "
+headers: { Authorization: canary }
+servers:
+- { name: a, url: 'https://a', tls: { verify: none } }
+- { name: b, url: 'https://b', headers: { X-Api-Key: canary } }";
+        let config = parse(yaml).unwrap();
+        let keys: Vec<_> = config.warnings().into_iter().map(|warning| warning.key).collect();
+        assert_eq!(keys, ["headers.authorization", "servers.0.tls.verify", "servers.1.headers.x-api-key"]);
+        assert!(!format!("{config:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,6 @@
+//! Polls over real sockets and real TLS.
+
+mod contract;
+mod failures;
+mod polls;
+mod support;
