@@ -1,0 +1,257 @@
+//! The socket: one task that only receives.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use senseops_core::settings::Size;
+use senseops_core::{
+    BoxError, Build, BuildError, Condition, Context, Counter, Emitter, Health, Source, SourceError,
+    SourceFactory, UdpLease, async_trait,
+};
+use thiserror::Error;
+use tokio::select;
+use tokio::task::yield_now;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+
+use crate::UdpConfig;
+use crate::allow::{self, AllowList, Names};
+use crate::config::NO_ALLOW_LIST;
+use crate::reception::Reception;
+
+/// No datagram is longer.
+const MAX_DATAGRAM: usize = 65_535;
+/// The most datagrams that are emitted together, and taken before other tasks get their turn.
+const MAX_CHUNK: usize = 1024;
+/// The shortest time between two looks at the socket. Under load, waking for each datagram would cost more than the
+/// datagram itself; so a look finds all that came in this time.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+/// With a smaller buffer than this, every moment counts and looks are not delayed.
+const PATIENT_BUFFER: u64 = 1024 * 1024;
+/// What is taken at most after a stop was requested, so that a flood cannot keep the program from ending.
+const LAST_DATAGRAMS: usize = 100_000;
+/// For how long.
+const LAST_TIME: Duration = Duration::from_millis(500);
+
+/// Builds the source anew around the leased socket.
+pub(crate) struct UdpFactory(pub(crate) UdpConfig);
+
+struct UdpSource {
+    config: UdpConfig,
+    address: SocketAddr,
+    socket: UdpSocket,
+    granted: u64,
+    reception: Reception,
+    buffer: Vec<u8>,
+    /// As many as the last chunk had: a guess at the next one.
+    expected: usize,
+    received: Counter,
+}
+
+#[derive(Debug, Error)]
+#[error("{doing} udp {address}")]
+struct SocketError {
+    doing: &'static str,
+    address: SocketAddr,
+    #[source]
+    source: io::Error,
+}
+
+#[async_trait]
+impl SourceFactory for UdpFactory {
+    async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
+        let config = self.0.clone();
+        let listen = config.listen;
+        let lease = build.leases.udp(listen, config.receive_buffer.get());
+        let UdpLease { socket, receive_buffer } = lease
+            .map_err(|error| BuildError::at("listen", format!("cannot listen on {listen}")).because(error))?;
+        let unreadable =
+            |error: io::Error| BuildError::at("listen", format!("cannot use udp {listen}")).because(error);
+        Ok(Box::new(UdpSource {
+            address: socket.local_addr().map_err(unreadable)?,
+            socket,
+            granted: u64::try_from(receive_buffer).unwrap_or(u64::MAX),
+            reception: Reception::new(&config, &build),
+            buffer: vec![0; MAX_DATAGRAM],
+            expected: 1,
+            received: build.meter.counter("received", &[]),
+            config,
+        }))
+    }
+}
+
+#[async_trait]
+impl Source for UdpSource {
+    async fn run(&mut self, cx: Context) -> Result<(), SourceError> {
+        let mut lookups = pin!(allow::lookups(&self.config.allow));
+        if !self.reception.allow.unknown_names().is_empty() {
+            // Nobody is refused because names are not looked up yet: the kernel holds what comes meanwhile, and after
+            // a stop still does so for whoever gets the socket next.
+            let Some(names) = cx.shutdown.unless_requested(lookups.next()).await else { return Ok(()) };
+            self.reception.allow.set_names(names.unwrap_or_default());
+        }
+        let stopped = self.receive(&cx, lookups).await;
+        let drained = self.receive_rest(&cx.emitter).await;
+        Ok(stopped.and(drained).map_err(BoxError::from)?)
+    }
+
+    async fn probe(&mut self) -> Result<Option<String>, BoxError> {
+        let granted = Size::from_bytes(self.granted);
+        Ok(Some(format!("listening on udp {}, receive buffer granted {granted}", self.address)))
+    }
+}
+
+impl UdpSource {
+    /// Receives until a stop is requested.
+    async fn receive(
+        &mut self,
+        cx: &Context,
+        mut lookups: Pin<&mut impl Stream<Item = Names>>,
+    ) -> Result<(), SocketError> {
+        let socket = self.socket.try_clone().and_then(tokio::net::UdpSocket::from_std);
+        let socket = socket.map_err(|source| self.failed("register", source))?;
+        let mut pauses = (self.granted >= PATIENT_BUFFER).then(pauses);
+        tell(&cx.health, self.condition());
+
+        loop {
+            select! {
+                biased;
+                () = cx.shutdown.requested() => return Ok(()),
+                Some(names) = lookups.next() => {
+                    self.reception.allow.set_names(names);
+                    tell(&cx.health, self.condition());
+                }
+                ready = socket.readable() => {
+                    ready.map_err(|source| self.failed("wait for", source))?;
+                    let taken = self.take_chunk(&cx.emitter, |buffer| socket.try_recv_from(buffer))?;
+                    match &mut pauses {
+                        Some(pauses) if taken < MAX_CHUNK => { pauses.tick().await; }
+                        Some(_) | None => yield_now().await,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes what the kernel has accepted by now, since nobody will send it again.
+    async fn receive_rest(&mut self, emitter: &Emitter) -> Result<(), SocketError> {
+        let socket = self.socket.try_clone().map_err(|source| self.failed("use", source))?;
+        let deadline = Instant::now() + LAST_TIME;
+        let mut taken = 0;
+        while taken < LAST_DATAGRAMS && Instant::now() < deadline {
+            // The runtime may not know yet that there is something to read, so the kernel is asked itself.
+            let chunk = self.take_chunk(emitter, |buffer| socket.recv_from(buffer))?;
+            if chunk < MAX_CHUNK {
+                break;
+            }
+            taken += chunk;
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Emits what can be received without waiting, at most [`MAX_CHUNK`] datagrams; gives how many they were.
+    fn take_chunk(
+        &mut self,
+        emitter: &Emitter,
+        mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+    ) -> Result<usize, SocketError> {
+        let mut events = Vec::with_capacity(self.expected);
+        let mut taken = 0;
+        let mut failure = None;
+        while taken < MAX_CHUNK {
+            match receive(&mut self.buffer) {
+                Ok((length, sender)) => {
+                    let datagram = self.buffer.get(..length).unwrap_or_default();
+                    events.extend(self.reception.receive(datagram, sender.ip()));
+                    taken += 1;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Windows reports here that an earlier sender is gone; Unix, that a signal came.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => {
+                    failure = Some(self.failed("receive from", error));
+                    break;
+                }
+            }
+        }
+        self.received.add(u64::try_from(taken).unwrap_or(u64::MAX));
+        self.expected = events.len().max(1);
+        if !events.is_empty() {
+            emitter.emit_now(events).ignore();
+        }
+        failure.map_or(Ok(taken), Err)
+    }
+
+    fn condition(&self) -> Condition {
+        condition(&self.reception.allow, self.granted, self.config.receive_buffer)
+    }
+
+    fn failed(&self, doing: &'static str, source: io::Error) -> SocketError {
+        SocketError { doing, address: self.address, source }
+    }
+}
+
+fn pauses() -> Interval {
+    let mut pauses = interval(BETWEEN_LOOKS);
+    pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pauses
+}
+
+fn condition(allow: &AllowList, granted: u64, asked: Size) -> Condition {
+    let unknown = allow.unknown_names().join(", ");
+    if allow.allows_nobody() {
+        return Condition::Failing(format!(
+            "nobody may send: no address is known for {unknown}; check the name server"
+        ));
+    }
+    let mut remarks = Vec::new();
+    if allow.allows_everybody() {
+        remarks.push(NO_ALLOW_LIST.to_owned());
+    }
+    if !unknown.is_empty() {
+        remarks.push(format!("no address is known for {unknown}, so it may not send; check the name server"));
+    }
+    if granted < asked.bytes() {
+        let granted = Size::from_bytes(granted);
+        remarks.push(format!("the system grants a receive buffer of {granted} instead of {asked}, so bursts may be lost; raise its limit (Linux: net.core.rmem_max)"));
+    }
+    if remarks.is_empty() { Condition::Ok } else { Condition::Warning(remarks.join("; ")) }
+}
+
+fn tell(health: &Health, condition: Condition) {
+    match condition {
+        Condition::Starting | Condition::Ok => health.ok(),
+        Condition::Warning(reason) => health.warning(reason),
+        Condition::Failing(reason) => health.failing(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(allow: &[&str], granted: u64) -> String {
+        let entries: Vec<_> = allow.iter().map(|entry| entry.parse().unwrap()).collect();
+        match condition(&AllowList::new(&entries), granted, Size::from_bytes(1000)) {
+            Condition::Warning(reason) => format!("warning: {reason}"),
+            Condition::Failing(reason) => format!("failing: {reason}"),
+            fine @ (Condition::Starting | Condition::Ok) => format!("{fine:?}"),
+        }
+    }
+
+    #[test]
+    fn health_tells_what_an_operator_should_repair() {
+        assert_eq!(reason(&["10.0.0.0/8"], 1000), "Ok");
+        insta::assert_snapshot!(reason(&[], 1000), @"warning: no allow-list, so everybody who reaches the port can send events; list the Sense servers in allow");
+        insta::assert_snapshot!(reason(&["sense1", "sense2"], 1000), @"failing: nobody may send: no address is known for sense1, sense2; check the name server");
+        insta::assert_snapshot!(reason(&["10.0.0.1", "sense1"], 1000), @"warning: no address is known for sense1, so it may not send; check the name server");
+        insta::assert_snapshot!(reason(&["10.0.0.1"], 500), @"warning: the system grants a receive buffer of 500 B instead of 1000 B, so bursts may be lost; raise its limit (Linux: net.core.rmem_max)");
+    }
+}
