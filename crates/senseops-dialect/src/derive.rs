@@ -1,0 +1,103 @@
+//! Texts that Butler SOS computes from what a server says.
+
+use std::borrow::Cow;
+
+use senseops_core::{Timestamp, Value};
+
+/// The prefix of ids of apps that exist for one session only.
+const SESSION_APP: &str = "SessionApp";
+
+/// How long an engine has been running, `1040 days, 6h 27m 30s`; empty if `started` is not a time. The engine says it
+/// in UTC: `20240115T083000.000Z`.
+pub(crate) fn uptime(started: &str, now: Timestamp) -> String {
+    let Some(started) = started.parse::<jiff::Timestamp>().ok().and_then(nanos) else {
+        return String::new();
+    };
+    let seconds = now.since(started).as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    format!("{days} days, {}h {:02}m {:02}s", hours % 24, minutes % 60, seconds % 60)
+}
+
+fn nanos(time: jiff::Timestamp) -> Option<Timestamp> {
+    i64::try_from(time.as_nanosecond()).ok().map(Timestamp::from_nanos)
+}
+
+/// The texts of a list, in its order, with commas between.
+pub(crate) fn joined_ids(ids: &[Value]) -> String {
+    join(ids.iter().filter_map(Value::as_str))
+}
+
+/// The names of the apps with these ids, sorted and with commas between: of session apps, or of all others. `quoted`
+/// puts each name between quotes; those inside a name stay as they are, as ever.
+pub(crate) fn joined_names(ids: &[Value], names: &[Value], session_apps: bool, quoted: bool) -> String {
+    let mut wanted: Vec<Cow<'_, str>> = ids
+        .iter()
+        .zip(names)
+        .filter_map(|(id, name)| Some((id.as_str()?, name.as_str()?)))
+        .filter(|(id, _)| id.starts_with(SESSION_APP) == session_apps)
+        .map(|(id, name)| if session_apps { id } else { name })
+        .map(|name| if quoted { format!("\"{name}\"").into() } else { name.into() })
+        .collect();
+    // The order of JavaScript, which compares UTF-16.
+    wanted.sort_unstable_by(|one, other| one.encode_utf16().cmp(other.encode_utf16()));
+    join(wanted.iter().map(AsRef::as_ref))
+}
+
+fn join<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut joined = String::new();
+    for (index, text) in texts.enumerate() {
+        if index > 0 {
+            joined.push(',');
+        }
+        joined.push_str(text);
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        nanos(time.parse().unwrap()).unwrap()
+    }
+
+    fn texts(texts: &[&str]) -> Vec<Value> {
+        texts.iter().map(|text| Value::from(*text)).collect()
+    }
+
+    #[test]
+    fn uptime_is_days_and_a_clock_in_utc() {
+        let now = at("2026-11-20T14:57:30Z");
+        assert_eq!(uptime("20240115T083000.000Z", now), "1040 days, 6h 27m 30s");
+        assert_eq!(uptime("2026-11-20T14:57:29.999Z", now), "0 days, 0h 00m 00s");
+        assert_eq!(uptime("20261120T050203.500Z", now), "0 days, 9h 55m 26s");
+    }
+
+    #[test]
+    fn an_engine_that_started_in_the_future_runs_since_now() {
+        assert_eq!(uptime("20261120T145800.000Z", at("2026-11-20T14:57:30Z")), "0 days, 0h 00m 00s");
+    }
+
+    #[test]
+    fn a_start_that_is_not_a_time_gives_no_uptime() {
+        for started in ["not-a-date", "", "99990115T083000.000Z", "20241315T083000.000Z"] {
+            assert_eq!(uptime(started, at("2026-11-20T14:57:30Z")), "", "{started}");
+        }
+    }
+
+    #[test]
+    fn names_are_sorted_as_javascript_sorts() {
+        // U+FF5E sorts after the surrogates of an emoji, although its code point is lower.
+        let names = texts(&["b", "\u{ff5e}", "Z", "\u{1f600}", "a"]);
+        assert_eq!(joined_names(&names, &names, false, false), "Z,a,b,\u{1f600},\u{ff5e}");
+    }
+
+    #[test]
+    fn session_apps_are_listed_by_id_and_apart() {
+        let (ids, names) = (texts(&["1", "SessionApp_9", "2"]), texts(&["HR \"core\"", "never shown", "A"]));
+        assert_eq!(joined_names(&ids, &names, false, true), "\"A\",\"HR \"core\"\"");
+        assert_eq!(joined_names(&ids, &names, true, true), "\"SessionApp_9\"");
+        assert_eq!(joined_names(&ids, &names, true, false), "SessionApp_9");
+    }
+}

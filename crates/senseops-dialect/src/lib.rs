@@ -1,0 +1,33 @@
+//! The names that dashboards know: what an event is called on each wire.
+//!
+//! Sources speak neutrally; targets hold years of data under the names that Butler SOS gave it. This crate, and no
+//! other, knows those names: tables say which measurement, tag and field a kind of event becomes, for each
+//! generation of Butler SOS ([`Naming`]), typos included. A kind without a table gets a mechanical form, so that
+//! every event reaches every target. Nothing here does I/O.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use senseops_core::{Body, Event, Fields, Kind, LabelSet};
+//! use senseops_dialect::{FieldValue, InfluxDialect, Point};
+//!
+//! let labels = Arc::new(LabelSet::from_iter([("host", "sense1")]));
+//! let memory = Fields::default().with("committed_mb", 412.5);
+//! let health = Body::Measurement(Fields::default().with("mem", memory));
+//! let event = Event::new(Kind::new("qlik.engine.health"), &labels, health);
+//!
+//! let mut point = Point::default();
+//! InfluxDialect::default().points(&event, &mut point, |point| {
+//!     assert_eq!(point.measurement(), "mem");
+//!     assert_eq!(point.fields(), [("comitted".into(), FieldValue::Int(412))]);
+//! });
+//! ```
+
+mod default_form;
+mod derive;
+mod influx;
+mod naming;
+mod point;
+
+pub use influx::{IncludedDocs, InfluxDialect};
+pub use naming::Naming;
+pub use point::{FieldValue, Point};
