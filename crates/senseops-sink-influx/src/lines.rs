@@ -1,0 +1,65 @@
+//! A batch as the body of one request, and which line came of which event.
+
+use bytes::Bytes;
+use senseops_core::Batch;
+use senseops_dialect::{InfluxDialect, Point};
+
+use crate::encode;
+
+/// The lines of a batch.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    /// All of them, each with its line feed.
+    pub(crate) text: Bytes,
+    index: Vec<Line>,
+    /// How many events gave no line, since they have no field that can be written.
+    pub(crate) events_without_line: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    /// Where the next line begins.
+    end: usize,
+    /// The position of the event in the batch.
+    event: usize,
+}
+
+impl Lines {
+    /// Encodes the batch; `capacity` is how many bytes that may take.
+    pub(crate) fn of(batch: &Batch, dialect: InfluxDialect, capacity: usize) -> Self {
+        let mut text = Vec::with_capacity(capacity);
+        let mut index = Vec::with_capacity(batch.len());
+        let mut events_without_line = 0;
+        let mut point = Point::default();
+        for (event, each) in batch.iter().enumerate() {
+            let before = index.len();
+            dialect.points(each, &mut point, |point| {
+                if encode(point, &mut text) {
+                    index.push(Line { end: text.len(), event });
+                }
+            });
+            if index.len() == before {
+                events_without_line += 1;
+            }
+        }
+        Self { text: text.into(), index, events_without_line }
+    }
+
+    /// How many lines there are.
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Positions of the events that gave lines; an event comes once for each of its lines, in order.
+    pub(crate) fn events(&self) -> impl Iterator<Item = usize> {
+        self.index.iter().map(|line| line.event)
+    }
+
+    /// The lines without their line feeds, each with the position of its event.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], usize)> {
+        let starts = std::iter::once(0).chain(self.index.iter().map(|line| line.end));
+        starts
+            .zip(&self.index)
+            .filter_map(|(start, line)| Some((self.text.get(start..line.end - 1)?, line.event)))
+    }
+}

@@ -1,0 +1,8 @@
+//! The sink against a scripted server, a real InfluxDB, and every point that can be made.
+
+mod config;
+mod contract;
+mod events;
+mod influxd;
+mod round_trip;
+mod scripted;
