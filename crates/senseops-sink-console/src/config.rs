@@ -1,0 +1,81 @@
+//! What the user writes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use senseops_core::{Build, BuildError, PlanError, PlannedSink, Sink, SinkConfig, SinkFactory};
+use serde::Deserialize;
+
+use crate::ConsoleSink;
+
+/// The table of a console sink.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsoleConfig {
+    /// How a line looks; [`Format::Pretty`] if not said.
+    pub format: Format,
+}
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// For eyes: time, level, kind, labels, message and fields.
+    #[default]
+    Pretty,
+    /// For programs: the event as a JSON object.
+    Json,
+}
+
+impl SinkConfig for ConsoleConfig {
+    const TYPE: &'static str = "console";
+    const ABOUT: &'static str = "Prints events to standard output, one line each";
+    const SAMPLE: &'static str = include_str!("../sample.yaml");
+
+    fn plan(self) -> Result<Vec<PlannedSink>, PlanError> {
+        Ok(vec![PlannedSink::single(self)])
+    }
+}
+
+#[async_trait]
+impl SinkFactory for ConsoleConfig {
+    async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
+        Ok(Arc::new(ConsoleSink::stdout(self.format)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(yaml: &str) -> Result<ConsoleConfig, String> {
+        serde_saphyr::from_str(yaml).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_sample_lists_every_key_at_its_default() {
+        let is_key = |line: &str| line.starts_with('#') && !line.starts_with("# ");
+        let keys: String = ConsoleConfig::SAMPLE.lines().filter(|line| is_key(line)).collect();
+        assert_eq!(keys, "#format: pretty");
+        assert_eq!(read(keys.trim_start_matches('#')), Ok(ConsoleConfig::default()));
+    }
+
+    #[test]
+    fn a_format_is_pretty_or_json() {
+        assert_eq!(read("format: json"), Ok(ConsoleConfig { format: Format::Json }));
+        insta::assert_snapshot!(read("format: yaml").unwrap_err(), @"
+        error: line 1 column 9: unknown variant `yaml`, expected one of pretty, json
+         --> <input>:1:9
+          |
+        1 | format: yaml
+          |         ^ unknown variant `yaml`, expected one of pretty, json
+        ");
+        insta::assert_snapshot!(read("colour: true").unwrap_err(), @"
+        error: line 1 column 1: unknown field `colour`, expected one of format
+         --> <input>:1:1
+          |
+        1 | colour: true
+          | ^ unknown field `colour`, expected one of format
+        ");
+    }
+}
