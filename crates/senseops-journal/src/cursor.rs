@@ -1,0 +1,159 @@
+//! Where a reader is.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use senseops_core::Timestamp;
+
+use crate::journal::{Mark, Position};
+use crate::recent::Slot;
+
+/// What happens to a reader that is behind when the limit is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// It misses the oldest chunks.
+    DropOldest,
+    /// It misses none. [`Journal::room`](crate::Journal::room) waits for it; what is appended all the same is lost.
+    Block,
+}
+
+/// What a reader has not committed yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// How many events.
+    pub events: u64,
+    /// An estimate of the bytes that they take in the journal.
+    pub bytes: u64,
+    /// How long ago the oldest of them was appended. For chunks that are on disk only and have not been read yet: the
+    /// most that this can be.
+    pub age: Duration,
+}
+
+/// The state of a reader.
+pub(crate) struct Cursor {
+    pub name: String,
+    pub overflow: Overflow,
+    /// What is read next.
+    pub next: Mark,
+    /// Events that were missed for good.
+    pub discarded: u64,
+    in_flight: VecDeque<InFlight>,
+    events_in_flight: u64,
+}
+
+/// A chunk that was read and not yet committed.
+#[derive(Clone, Copy)]
+pub(crate) struct InFlight {
+    pub at: Mark,
+    pub events: u32,
+    pub appended: Timestamp,
+}
+
+impl Cursor {
+    pub(crate) fn new(name: String, overflow: Overflow, next: Mark) -> Self {
+        Self { name, overflow, next, discarded: 0, in_flight: VecDeque::new(), events_in_flight: 0 }
+    }
+
+    /// Everything before is committed or missed.
+    pub(crate) fn committed(&self) -> Mark {
+        self.oldest_in_flight().map_or(self.next, |read| read.at)
+    }
+
+    pub(crate) fn oldest_in_flight(&self) -> Option<InFlight> {
+        self.in_flight.front().copied()
+    }
+
+    pub(crate) fn events_in_flight(&self) -> u64 {
+        self.events_in_flight
+    }
+
+    /// Goes on at `to`; the events between are missed.
+    pub(crate) fn skip_to(&mut self, to: Mark) {
+        self.discarded += to.events.saturating_sub(self.next.events);
+        self.next = to;
+    }
+
+    /// Takes this chunk, and misses those before it.
+    pub(crate) fn read<C>(&mut self, slot: &Slot<C>) {
+        self.skip_to(slot.at);
+        self.next = slot.end();
+        self.in_flight.push_back(InFlight { at: slot.at, events: slot.events, appended: slot.appended });
+        self.events_in_flight += u64::from(slot.events);
+    }
+
+    /// Settles everything up to and including `position`.
+    pub(crate) fn commit(&mut self, position: Position) {
+        while self.oldest_in_flight().is_some_and(|read| read.at.position <= position) {
+            self.forget_oldest_in_flight();
+        }
+    }
+
+    /// Goes back to the first uncommitted chunk that `is_kept`; those before it are missed.
+    pub(crate) fn rewind(&mut self, is_kept: impl Fn(Position) -> bool) {
+        while let Some(read) = self.oldest_in_flight() {
+            if is_kept(read.at.position) {
+                // What was missed behind this chunk will be missed, and counted, again.
+                let missed = self.next.events.saturating_sub(read.at.events + self.events_in_flight);
+                self.discarded = self.discarded.saturating_sub(missed);
+                self.next = read.at;
+                self.in_flight.clear();
+                self.events_in_flight = 0;
+                return;
+            }
+            self.discarded += u64::from(read.events);
+            self.forget_oldest_in_flight();
+        }
+    }
+
+    fn forget_oldest_in_flight(&mut self) {
+        if let Some(read) = self.in_flight.pop_front() {
+            self.events_in_flight -= u64::from(read.events);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(position: u64, events_before: u64) -> Slot<()> {
+        Slot {
+            at: Mark { position: Position(position), events: events_before },
+            events: 10,
+            bytes: 1,
+            appended: Timestamp::from_nanos(0),
+            chunk: (),
+        }
+    }
+
+    fn at_start() -> Cursor {
+        Cursor::new("r".into(), Overflow::DropOldest, Mark::default())
+    }
+
+    #[test]
+    fn a_gap_is_counted_once_however_often_it_is_met() {
+        let mut cursor = at_start();
+        for _ in 0..3 {
+            cursor.read(&slot(0, 0));
+            cursor.read(&slot(5, 50));
+            assert_eq!((cursor.discarded, cursor.events_in_flight()), (40, 20));
+            cursor.rewind(|_| true);
+        }
+        assert_eq!(
+            (cursor.discarded, cursor.committed(), cursor.events_in_flight()),
+            (0, Mark::default(), 0)
+        );
+    }
+
+    #[test]
+    fn chunks_that_were_pushed_out_while_in_flight_are_missed_only_after_a_rewind() {
+        let mut cursor = at_start();
+        for position in 0..3 {
+            cursor.read(&slot(position, position * 10));
+        }
+        cursor.commit(Position(0));
+        assert_eq!(cursor.discarded, 0);
+        cursor.rewind(|position| position >= Position(2));
+        assert_eq!((cursor.discarded, cursor.next.position), (10, Position(2)));
+    }
+}

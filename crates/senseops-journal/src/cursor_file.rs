@@ -1,0 +1,113 @@
+//! The file of the cursors: where each reader is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use crate::journal::{Mark, Position};
+
+const NAME: &str = "cursors";
+const TITLE: &str = "senseops journal cursors 1";
+
+/// What the file was found to hold.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    Cursors(BTreeMap<String, Mark>),
+    Damaged,
+}
+
+/// Reads the file; there are no cursors if there is no file.
+pub(crate) fn load(directory: &Path) -> io::Result<Stored> {
+    match fs::read(directory.join(NAME)) {
+        Ok(bytes) => Ok(parse(&bytes).map_or(Stored::Damaged, Stored::Cursors)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Stored::Cursors(BTreeMap::new())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Replaces the file as a whole: after a crash it is the old one or the new one.
+pub(crate) fn store(directory: &Path, cursors: &BTreeMap<String, Mark>) -> io::Result<()> {
+    let fresh = directory.join("cursors.new");
+    let mut file = File::create(&fresh)?;
+    file.write_all(render(cursors).as_bytes())?;
+    file.sync_all()?;
+    fs::rename(fresh, directory.join(NAME))?;
+    sync_directory(directory)
+}
+
+/// Makes created and renamed files durable.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    // Windows cannot open a directory as a file, and keeps its entries safe by itself.
+    if cfg!(windows) { Ok(()) } else { File::open(directory)?.sync_all() }
+}
+
+fn render(cursors: &BTreeMap<String, Mark>) -> String {
+    let mut text = format!("{TITLE}\n");
+    for (name, mark) in cursors {
+        let name = name.replace(['\n', '\r'], " ");
+        // Writing to a string cannot fail.
+        writeln!(text, "{} {} {name}", mark.position, mark.events).unwrap_or_default();
+    }
+    let crc = crc32c::crc32c(text.as_bytes());
+    writeln!(text, "crc32c {crc:08x}").unwrap_or_default();
+    text
+}
+
+fn parse(bytes: &[u8]) -> Option<BTreeMap<String, Mark>> {
+    let text = str::from_utf8(bytes).ok()?;
+    let at = text.strip_suffix('\n')?.rfind('\n')? + 1;
+    let (body, last) = text.split_at_checked(at)?;
+    let crc = u32::from_str_radix(last.strip_prefix("crc32c ")?.trim_end(), 16).ok()?;
+    if crc != crc32c::crc32c(body.as_bytes()) {
+        return None;
+    }
+    let mut lines = body.lines();
+    lines.next().filter(|title| *title == TITLE)?;
+    lines.map(cursor).collect()
+}
+
+fn cursor(line: &str) -> Option<(String, Mark)> {
+    let mut parts = line.splitn(3, ' ');
+    let position = Position(parts.next()?.parse().ok()?);
+    let events = parts.next()?.parse().ok()?;
+    Some((parts.next()?.to_owned(), Mark { position, events }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cursors() -> BTreeMap<String, Mark> {
+        let mark = |position, events| Mark { position: Position(position), events };
+        BTreeMap::from([("influx.main".to_owned(), mark(12, 3456)), ("a name".to_owned(), mark(0, 0))])
+    }
+
+    #[test]
+    fn cursors_are_found_as_they_were_stored() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(load(directory.path()).unwrap(), Stored::Cursors(BTreeMap::new()));
+        for cursors in [BTreeMap::new(), cursors()] {
+            store(directory.path(), &cursors).unwrap();
+            assert_eq!(load(directory.path()).unwrap(), Stored::Cursors(cursors));
+        }
+    }
+
+    #[test]
+    fn a_line_break_cannot_make_a_second_cursor_of_a_name() {
+        let text = render(&BTreeMap::from([("a\n7 7 b".to_owned(), Mark::default())]));
+        assert_eq!(parse(text.as_bytes()), Some(BTreeMap::from([("a 7 7 b".to_owned(), Mark::default())])));
+    }
+
+    #[test]
+    fn any_damaged_byte_is_seen() {
+        let text = render(&cursors()).into_bytes();
+        for at in 0..text.len() {
+            let mut damaged = text.clone();
+            damaged[at] ^= 4;
+            assert_eq!(parse(&damaged), None, "byte {at}");
+            assert_eq!(parse(&text[..at]), None, "cut to {at}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The journal as those see it who append.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use senseops_core::{Receipt, Timestamp};
+use tokio::sync::Notify;
+
+use crate::state::State;
+use crate::{Codec, DiskSettings, OpenError, Overflow, Reader, Writer, open};
+
+/// A bounded log with one cursor per reader. Cheap to clone; all clones are the same log.
+pub struct Journal<C>(pub(crate) Arc<Shared<C>>);
+
+/// A chunk as a reader gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry<C> {
+    /// What was appended.
+    pub chunk: C,
+    /// How many events are in it.
+    pub events: u32,
+    /// An estimate of the memory that it takes.
+    pub bytes: u64,
+    /// Where it is in the journal.
+    pub position: Position,
+    /// When it was appended.
+    pub appended: Timestamp,
+}
+
+/// The place of a chunk: 0 for the first that was ever appended, then one more for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position(pub(crate) u64);
+
+/// The journal at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Whether it is on disk.
+    pub on_disk: bool,
+    /// Events that the slowest reader has not committed. On disk, readers that have not come back yet count too.
+    pub events: u64,
+    /// An estimate of the bytes that they take.
+    pub bytes: u64,
+    /// The bytes that may be taken.
+    pub max_bytes: u64,
+    /// Why the disk cannot be used now, if so.
+    pub failure: Option<String>,
+    /// Places on disk that were found damaged; at most a thousand are counted.
+    pub damaged: u64,
+}
+
+/// A place between chunks, as a position and as a number of events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The chunk behind this place.
+    pub position: Position,
+    /// Events of all chunks before.
+    pub events: u64,
+}
+
+/// What all handles of a journal share.
+pub(crate) struct Shared<C> {
+    state: Mutex<State<C>>,
+    /// Something was appended.
+    pub appended: Notify,
+    /// Something needs less room.
+    pub freed: Notify,
+    /// There is work for the writer.
+    pub work: Condvar,
+    pub directory: Option<Arc<Directory<C>>>,
+}
+
+/// The directory of a journal on disk.
+pub(crate) struct Directory<C> {
+    pub path: PathBuf,
+    pub codec: Arc<dyn Codec<C>>,
+    pub fsync: Duration,
+    /// A segment of this size is left for a new one.
+    pub segment_bytes: u64,
+}
+
+impl<C> Journal<C> {
+    /// A journal in memory. Chunks are shared, not copied; after the end of the program they are gone.
+    pub fn in_memory(max_bytes: u64) -> Self {
+        Self(Arc::new(Shared::new(State::in_memory(max_bytes), None)))
+    }
+}
+
+impl<C: Clone + Send + Sync + 'static> Journal<C> {
+    /// Opens or creates the journal in a directory. Does blocking I/O.
+    ///
+    /// Until the [`Writer`] runs, nothing is stored. Readers that are to see what is stored already ask for their
+    /// [`reader`](Journal::reader) before it runs.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, another process uses it, or a newer program wrote it. Damage is no error.
+    pub fn open(settings: DiskSettings, codec: impl Codec<C>) -> Result<(Self, Writer<C>), OpenError> {
+        open::open(settings, Arc::new(codec))
+    }
+
+    /// Appends a chunk of `events` events, which take about `bytes` bytes of memory. Never waits.
+    ///
+    /// The receipt is known at once in memory. On disk it becomes known once the chunk is synced, or has failed to be.
+    /// It is [`Lost`](senseops_core::Outcome::Lost) if there is no room, or if the journal is closed.
+    pub fn append(&self, chunk: C, events: u32, bytes: u64) -> Receipt {
+        let now = Timestamp::now();
+        let appended = self.0.lock().append(chunk, events, bytes, now);
+        if appended.wake_writer {
+            self.0.work.notify_one();
+        }
+        self.0.appended.notify_waiters();
+        // What was pushed out is dropped here, where nobody waits for the lock.
+        drop(appended.evicted);
+        appended.receipt
+    }
+
+    /// Waits until there is room: no [`Overflow::Block`] reader is near the limit, and the writer keeps up. A quarter of
+    /// the limit stays free for those that cannot wait. Returns at once after [`close`](Journal::close).
+    pub async fn room(&self) {
+        if self.0.lock().has_room() {
+            return;
+        }
+        loop {
+            let mut freed = std::pin::pin!(self.0.freed.notified());
+            freed.as_mut().enable();
+            if self.0.lock().has_room() {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    /// A reader of this name, one line of text. On disk a known name goes on where it was; otherwise the reader begins
+    /// with what is appended from now on.
+    pub fn reader(&self, name: &str, overflow: Overflow) -> Reader<C> {
+        let id = self.0.lock().add_reader(name, overflow);
+        self.0.work.notify_one();
+        Reader::new(Arc::clone(&self.0), id)
+    }
+
+    /// How the journal is now.
+    pub fn status(&self) -> Status {
+        self.0.lock().status()
+    }
+
+    /// Takes no more chunks. The writer stores what it has and ends. Readers can read on.
+    pub fn close(&self) {
+        self.0.lock().close();
+        self.0.work.notify_one();
+        self.0.freed.notify_waiters();
+    }
+}
+
+impl<C> Shared<C> {
+    pub(crate) fn new(state: State<C>, directory: Option<Arc<Directory<C>>>) -> Self {
+        Self {
+            state: Mutex::new(state),
+            appended: Notify::new(),
+            freed: Notify::new(),
+            work: Condvar::new(),
+            directory,
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<C>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Position {
+    /// The position as a number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl Mark {
+    /// The place after a chunk that is here.
+    pub(crate) fn after(self, events: u32) -> Self {
+        Self {
+            position: Position(self.position.0.saturating_add(1)),
+            events: self.events.saturating_add(events.into()),
+        }
+    }
+
+    /// The later of two places.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self { position: self.position.max(other.position), events: self.events.max(other.events) }
+    }
+}
+
+impl<C> Clone for Journal<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C> fmt::Debug for Journal<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal")
+            .field("directory", &self.0.directory.as_ref().map(|dir| &dir.path))
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,257 @@
+//! The constraints that hold in memory and on disk alike.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "clippy takes generic tests for helpers")]
+
+use std::pin::pin;
+
+use senseops_core::Outcome;
+use senseops_journal::{Lag, Overflow};
+
+use crate::support::{Bench, PLENTY, drain, is_pending, numbers, read};
+
+type Make = fn(u64) -> Bench;
+
+macro_rules! in_memory_and_on_disk {
+    ($($test:ident),* $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test] async fn $test() { super::$test(crate::support::Bench::in_memory).await; })*
+        }
+        mod on_disk {
+            $(#[tokio::test] async fn $test() { super::$test(crate::support::Bench::on_disk).await; })*
+        }
+    };
+}
+
+in_memory_and_on_disk! {
+    every_reader_gets_every_chunk_in_order,
+    a_new_reader_begins_with_what_is_appended_from_then_on,
+    a_rewound_reader_gets_what_it_has_not_committed_again,
+    a_commit_settles_everything_before_it_too,
+    lag_is_what_is_not_committed,
+    a_watch_sees_what_the_reader_sees_and_remembers_it,
+    a_waiting_reader_is_woken,
+    nothing_is_lost_when_a_read_is_dropped,
+    without_a_reader_nothing_is_kept,
+    what_every_reader_has_committed_takes_no_room,
+    a_chunk_beyond_the_limit_is_lost,
+    a_reader_that_may_miss_chunks_misses_the_oldest_and_they_are_counted,
+    for_a_reader_that_may_miss_none_new_chunks_are_refused,
+    those_who_can_wait_do_until_a_blocking_reader_commits,
+    a_reader_that_is_gone_holds_nobody_up,
+    a_closed_journal_takes_no_chunk_and_lets_nobody_wait,
+    a_reader_far_behind_catches_up_in_order,
+}
+
+async fn every_reader_gets_every_chunk_in_order(make: Make) {
+    let bench = make(PLENTY);
+    let mut fast = bench.journal.reader("fast", Overflow::DropOldest);
+    let mut slow = bench.journal.reader("slow", Overflow::Block);
+    for round in 0..10 {
+        bench.append_all(round * 10..round * 10 + 10).await;
+        assert_eq!(drain(&mut fast).await, (round * 10..round * 10 + 10).collect::<Vec<_>>());
+    }
+    let entries = read(&mut slow, 100).await;
+    assert_eq!(
+        entries.iter().map(|entry| entry.chunk.number).collect::<Vec<_>>(),
+        (0..100).collect::<Vec<_>>()
+    );
+    assert!(entries.is_sorted_by(|one, next| one.position < next.position));
+    assert!(entries.iter().all(|entry| (entry.events, entry.bytes) == (1, 100)));
+}
+
+async fn a_new_reader_begins_with_what_is_appended_from_then_on(make: Make) {
+    let bench = make(PLENTY);
+    let _first = bench.journal.reader("first", Overflow::DropOldest);
+    bench.append_all(0..5).await;
+    let mut late = bench.journal.reader("late", Overflow::DropOldest);
+    assert_eq!(late.lag().events, 0);
+    bench.append_all(5..7).await;
+    assert_eq!(drain(&mut late).await, [5, 6]);
+}
+
+async fn a_rewound_reader_gets_what_it_has_not_committed_again(make: Make) {
+    let bench = make(PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    bench.append_all(0..6).await;
+    let entries = read(&mut reader, 4).await;
+    reader.commit(entries[1].position);
+    reader.rewind();
+    assert_eq!(reader.lag().events, 4);
+    assert_eq!(drain(&mut reader).await, [2, 3, 4, 5]);
+    reader.rewind();
+    assert_eq!((reader.lag(), reader.discarded()), (Lag::default(), 0));
+}
+
+async fn a_commit_settles_everything_before_it_too(make: Make) {
+    let bench = make(PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    bench.append_all(0..3).await;
+    let entries = read(&mut reader, 3).await;
+    reader.commit(entries[2].position);
+    reader.commit(entries[0].position);
+    assert_eq!(reader.lag(), Lag::default());
+}
+
+async fn lag_is_what_is_not_committed(make: Make) {
+    let bench = make(PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    assert_eq!(reader.lag(), Lag::default());
+    bench.append_all(0..5).await;
+    assert_eq!((reader.lag().events, reader.lag().bytes), (5, 500));
+    assert!(!reader.lag().age.is_zero());
+    let entries = read(&mut reader, 3).await;
+    assert_eq!(reader.lag().events, 5);
+    reader.commit(entries[2].position);
+    assert_eq!((reader.lag().events, reader.lag().bytes), (2, 200));
+    assert_eq!((bench.journal.status().events, bench.journal.status().bytes), (2, 200));
+}
+
+async fn a_watch_sees_what_the_reader_sees_and_remembers_it(make: Make) {
+    let bench = make(PLENTY);
+    let reader = bench.journal.reader("r", Overflow::DropOldest);
+    let watch = reader.watch();
+    bench.append_all(0..5).await;
+    assert_eq!((watch.lag().events, watch.discarded()), (5, 0));
+    drop(reader);
+    assert_eq!((watch.lag().events, watch.discarded()), (5, 0), "it shows how the reader was last");
+}
+
+async fn a_waiting_reader_is_woken(make: Make) {
+    let bench = make(PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    let waiting = tokio::join!(numbers(&mut reader, 1), async {
+        tokio::task::yield_now().await;
+        bench.append(7).ignore();
+    });
+    assert_eq!(waiting.0, [7]);
+}
+
+async fn nothing_is_lost_when_a_read_is_dropped(make: Make) {
+    let bench = make(PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    for number in 0..20 {
+        bench.append_all([number]).await;
+        let dropped_pending = is_pending(reader.next());
+        // The read that was dropped may have been done already; then its chunk is in flight.
+        if !dropped_pending {
+            reader.rewind();
+        }
+        assert_eq!(drain(&mut reader).await, [number]);
+    }
+}
+
+async fn without_a_reader_nothing_is_kept(make: Make) {
+    let bench = make(PLENTY);
+    bench.append_all(0..5).await;
+    assert_eq!((bench.journal.status().events, bench.journal.status().bytes), (0, 0));
+}
+
+async fn what_every_reader_has_committed_takes_no_room(make: Make) {
+    let bench = make(PLENTY);
+    let mut one = bench.journal.reader("one", Overflow::DropOldest);
+    let mut other = bench.journal.reader("other", Overflow::Block);
+    bench.append_all(0..5).await;
+    drain(&mut one).await;
+    assert_eq!(bench.journal.status().events, 5);
+    drain(&mut other).await;
+    assert_eq!((bench.journal.status().events, bench.journal.status().bytes), (0, 0));
+}
+
+async fn a_chunk_beyond_the_limit_is_lost(make: Make) {
+    let bench = make(10_000);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    assert_eq!(bench.append_sized(1, 10_001).outcome().await, Outcome::Lost);
+    bench.append_all([2]).await;
+    assert_eq!((drain(&mut reader).await, reader.discarded()), (vec![2], 0));
+}
+
+async fn a_reader_that_may_miss_chunks_misses_the_oldest_and_they_are_counted(make: Make) {
+    let bench = make(32 * 1024);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    for number in 0..100 {
+        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
+        assert!(bench.journal.status().bytes <= bench.journal.status().max_bytes);
+    }
+    let discarded = reader.discarded();
+    assert!((68..90).contains(&discarded), "{discarded}");
+    assert_eq!(reader.lag().events, 100 - discarded);
+    assert_eq!(drain(&mut reader).await, (discarded..100).collect::<Vec<_>>());
+    assert_eq!(reader.discarded(), discarded);
+}
+
+async fn for_a_reader_that_may_miss_none_new_chunks_are_refused(make: Make) {
+    let bench = make(32 * 1024);
+    let mut careful = bench.journal.reader("careful", Overflow::Block);
+    let mut careless = bench.journal.reader("careless", Overflow::DropOldest);
+    let mut stored = Vec::new();
+    for number in 0..100 {
+        if bench.append_sized(number, 1000).outcome().await == Outcome::Stored {
+            stored.push(number);
+        }
+    }
+    assert!((20..33).contains(&stored.len()), "{stored:?}");
+    assert_eq!(drain(&mut careful).await, stored);
+    assert_eq!((drain(&mut careless).await, careless.discarded()), (stored, 0));
+    bench.append_all([100]).await;
+    assert_eq!(drain(&mut careful).await, [100]);
+}
+
+async fn those_who_can_wait_do_until_a_blocking_reader_commits(make: Make) {
+    let bench = make(32 * 1024);
+    let mut reader = bench.journal.reader("r", Overflow::Block);
+    let mut number = 0;
+    while !is_pending(bench.journal.room()) {
+        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
+        number += 1;
+    }
+    assert!((16..32).contains(&number), "{number}");
+    let mut room = pin!(bench.journal.room());
+    assert!(is_pending(room.as_mut()));
+    let read = read(&mut reader, 16).await;
+    assert!(is_pending(room.as_mut()), "reading alone makes no room");
+    reader.commit(read[15].position);
+    room.await;
+    let rest = (16..number).collect::<Vec<_>>();
+    assert_eq!((drain(&mut reader).await, reader.discarded()), (rest, 0));
+}
+
+async fn a_reader_that_is_gone_holds_nobody_up(make: Make) {
+    let bench = make(32 * 1024);
+    let reader = bench.journal.reader("gone", Overflow::Block);
+    let mut other = bench.journal.reader("other", Overflow::DropOldest);
+    while !is_pending(bench.journal.room()) {
+        assert_eq!(bench.append_sized(0, 1000).outcome().await, Outcome::Stored);
+    }
+    let mut room = pin!(bench.journal.room());
+    assert!(is_pending(room.as_mut()));
+    drop(reader);
+    room.await;
+    drain(&mut other).await;
+    for number in 0..100 {
+        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
+    }
+}
+
+async fn a_closed_journal_takes_no_chunk_and_lets_nobody_wait(make: Make) {
+    let bench = make(4096);
+    let mut reader = bench.journal.reader("r", Overflow::Block);
+    while bench.append(1).outcome().await != Outcome::Lost {}
+    let before = reader.lag().events;
+    bench.journal.close();
+    bench.journal.room().await;
+    assert_eq!(bench.append(2).outcome().await, Outcome::Lost);
+    assert_eq!(drain(&mut reader).await, vec![1; usize::try_from(before).unwrap()]);
+}
+
+async fn a_reader_far_behind_catches_up_in_order(make: Make) {
+    const CHUNKS: u64 = 10_000;
+    // On disk most of it is no longer in memory: with the padding it is more than what stays there.
+    let bench = make(128 * 1024 * 1024);
+    let mut reader = bench.journal.reader("r", Overflow::Block);
+    for number in 0..CHUNKS {
+        bench.journal.room().await;
+        bench.append_sized(number, 4096).ignore();
+    }
+    assert_eq!(reader.lag().events, CHUNKS);
+    assert_eq!(drain(&mut reader).await, (0..CHUNKS).collect::<Vec<_>>());
+    assert_eq!(reader.discarded(), 0);
+}

@@ -1,0 +1,185 @@
+//! The constraints that concern the disk: restarts, crashes, limits and failures.
+
+use std::fs;
+
+use senseops_core::{Outcome, chain};
+use senseops_journal::{Journal, OpenError, Overflow};
+
+use crate::support::{Bench, Chunk, ChunkCodec, PLENTY, drain, poll_once, read, segments, settings};
+
+#[tokio::test]
+async fn a_known_reader_goes_on_where_it_was() {
+    let bench = Bench::on_disk(PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    bench.append_all(0..10).await;
+    let entries = read(&mut reader, 6).await;
+    reader.commit(entries[3].position);
+    drop(reader);
+
+    let bench = Bench::open(bench.close(), PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    bench.append_all([10]).await;
+    assert_eq!(reader.lag().events, 7);
+    let entries_again = read(&mut reader, 7).await;
+    assert_eq!(entries_again[0], entries[4], "nothing about it has changed");
+    assert_eq!(entries_again[6].chunk.number, 10);
+    assert!(entries_again.is_sorted_by(|one, next| one.position < next.position));
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_a_crash() {
+    let bench = Bench::on_disk(PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    for number in 0..20 {
+        bench.append_all([number]).await;
+        let after = Bench::open(bench.crash_image(), PLENTY);
+        let mut reader = after.journal.reader("r", Overflow::DropOldest);
+        assert_eq!(drain(&mut reader).await, (0..=number).collect::<Vec<_>>());
+    }
+    assert_eq!(drain(&mut reader).await.len(), 20);
+}
+
+#[tokio::test]
+async fn a_position_is_used_once_even_if_its_frames_are_gone() {
+    let bench = Bench::on_disk(PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    bench.append_all(0..5).await;
+    let last = read(&mut reader, 5).await[4].position;
+    reader.commit(last);
+    drop(reader);
+    let directory = bench.close();
+    assert_eq!(segments(directory.path()), [], "everybody has passed them");
+
+    let bench = Bench::open(directory, PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    bench.append_all([5]).await;
+    assert_eq!(reader.next().await.position.get(), last.get() + 1);
+}
+
+#[tokio::test]
+async fn the_cursor_of_a_removed_reader_stays_but_blocks_nobody() {
+    let bench = Bench::on_disk(64 * 1024);
+    let reader = bench.journal.reader("removed", Overflow::Block);
+    bench.append_all(0..3).await;
+    drop(reader);
+    let bench = Bench::open(bench.close(), 64 * 1024);
+    let mut other = bench.journal.reader("other", Overflow::DropOldest);
+    for number in 3..200 {
+        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
+    }
+    let mut back = bench.journal.reader("removed", Overflow::Block);
+    let discarded = back.discarded();
+    assert!((100..190).contains(&discarded), "{discarded}");
+    assert_eq!(drain(&mut back).await, (discarded..200).collect::<Vec<_>>());
+    drain(&mut other).await;
+}
+
+#[tokio::test]
+async fn segments_take_no_more_than_the_limit() {
+    let max_bytes = 128 * 1024;
+    let bench = Bench::on_disk(max_bytes);
+    let reader = bench.journal.reader("r", Overflow::DropOldest);
+    for number in 0..400 {
+        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
+        let bytes: u64 = segments(bench.path()).iter().map(|(_, bytes)| bytes).sum();
+        assert!(bytes <= max_bytes, "{bytes} bytes after chunk {number}");
+    }
+    assert!(segments(bench.path()).len() > 5);
+    drop(reader);
+}
+
+#[tokio::test]
+async fn a_read_from_disk_that_is_dropped_loses_nothing() {
+    let bench = Bench::on_disk(PLENTY);
+    let reader = bench.journal.reader("r", Overflow::DropOldest);
+    bench.append_all(0..100).await;
+    drop(reader);
+    let bench = Bench::open(bench.close(), PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    assert!(reader.try_next().is_none(), "it is not in memory");
+    let mut got = Vec::new();
+    for _ in 0..5 {
+        got.extend(poll_once(reader.next()).map(|entry| entry.chunk.number));
+        got.push(reader.next().await.chunk.number);
+    }
+    assert_eq!(got, (0..got.len() as u64).collect::<Vec<_>>());
+    reader.rewind();
+    // What was read ahead, or is being read, is of no use after the next line.
+    let _taken_back = poll_once(reader.next());
+    reader.rewind();
+    assert_eq!(drain(&mut reader).await, (0..100).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_directory_is_used_by_one_journal_at_a_time() {
+    let bench = Bench::on_disk(PLENTY);
+    let Err(error) = Journal::open(settings(bench.path(), PLENTY), ChunkCodec) else {
+        panic!("opened twice")
+    };
+    let path = bench.path().display().to_string();
+    let sentence =
+        chain(&error).to_string().replace(&path, "DIR").replace(&std::process::id().to_string(), "PID");
+    insta::assert_snapshot!(sentence, @"the journal in DIR is in use by process PID");
+    assert!(matches!(error, OpenError::InUse { .. }));
+    let directory = bench.close();
+    assert!(Journal::open(settings(directory.path(), PLENTY), ChunkCodec).is_ok());
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let Err(error) = Journal::open(settings(&file.join("journal"), PLENTY), ChunkCodec) else {
+        panic!("opened")
+    };
+    let sentence = chain(&error).to_string().replace(&directory.path().display().to_string(), "DIR");
+    insta::assert_snapshot!(sentence, @"create the directory of the journal, DIR/file/journal: Not a directory (os error 20)");
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_makes_receipts_held_until_it_works_again() {
+    // Small segments, so that a new one is soon begun.
+    let bench = Bench::on_disk(64 * 1024);
+    let mut reader = bench.journal.reader("r", Overflow::Block);
+    bench.append_all(0..3).await;
+    let away = bench.path().with_extension("away");
+    fs::rename(bench.path(), &away).unwrap();
+    fs::write(bench.path(), "not a directory").unwrap();
+
+    let mut number = 3;
+    while bench.append(number).outcome().await == Outcome::Stored {
+        number += 1;
+    }
+    let failure = bench.journal.status().failure.unwrap_or_default();
+    assert!(failure.contains("Not a directory"), "{failure}");
+    assert_eq!(bench.append(number + 1).outcome().await, Outcome::Held);
+    assert_eq!(drain(&mut reader).await, (0..number + 2).collect::<Vec<_>>(), "it goes on in memory");
+
+    fs::remove_file(bench.path()).unwrap();
+    fs::rename(&away, bench.path()).unwrap();
+    number += 2;
+    while bench.append(number).outcome().await == Outcome::Held {
+        drain(&mut reader).await;
+        number += 1;
+    }
+    assert_eq!(bench.journal.status().failure, None);
+    let entry = reader.next().await;
+    drop(reader);
+    let bench = Bench::open(bench.close(), PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::Block);
+    assert_eq!(reader.next().await, entry);
+}
+
+#[tokio::test]
+async fn without_its_writer_a_journal_goes_on_in_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, writer) = Journal::open(settings(directory.path(), PLENTY), ChunkCodec).unwrap();
+    let _reader = journal.reader("r", Overflow::DropOldest);
+    let chunk = Chunk { number: 1, padding: 0 };
+    let queued = journal.append(chunk.clone(), 1, 8);
+    drop(writer);
+    assert_eq!(queued.outcome().await, Outcome::Held);
+    assert_eq!(journal.append(chunk, 1, 8).outcome().await, Outcome::Held);
+    insta::assert_snapshot!(journal.status().failure.unwrap_or_default(), @"the writer of the journal has ended");
+}
