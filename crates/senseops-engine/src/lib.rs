@@ -1,0 +1,55 @@
+//! Runs pipelines of sources and sinks.
+//!
+//! A pipeline is planned, opened, run and drained. Between sources and sinks stands a journal: emitting appends to
+//! it, and each sink reads it with a cursor of its own, so a slow or absent target disturbs nobody.
+//!
+//! ```
+//! use senseops_core::{Batch, Body, Event, Fields, Kind, LabelSet, sink_fn};
+//! use senseops_engine::Pipeline;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pipeline = Pipeline::builder()
+//!     .sink("print", sink_fn(|batch: Batch| async move {
+//!         for event in batch.iter() {
+//!             println!("{event}");
+//!         }
+//!         Ok(())
+//!     }))
+//!     .build()
+//!     .await?;
+//! let handle = pipeline.handle();
+//! let work = async {
+//!     let labels = LabelSet::from_iter([("host", "sense1")]).into();
+//!     let event = Event::new(Kind::new("demo.hello"), &labels, Body::Measurement(Fields::default().with("n", 1)));
+//!     handle.emit(vec![event]).await.ignore();
+//! };
+//! let summary = pipeline.run_until(work).await;
+//! assert_eq!(summary.view.undelivered(), 0);
+//! # Ok(())
+//! # }
+//! ```
+
+mod backoff;
+mod builder;
+mod codec;
+mod counters;
+mod handle;
+mod intake;
+mod pipeline;
+mod plan;
+mod platform;
+mod probe;
+mod settings;
+mod sink;
+mod sockets;
+mod supervise;
+mod view;
+
+pub use builder::Builder;
+pub use handle::Handle;
+pub use pipeline::{OpenError, Pipeline, Summary};
+pub use plan::{ComponentError, Plan, SinkSpec, SourceSpec};
+pub use probe::{Probe, ProbeOutcome};
+pub use settings::{Delivery, JournalSettings, Only, Overflow, PipelineSettings, Retry};
+pub use view::{JournalView, SinkView, SourceView, View};

@@ -1,0 +1,87 @@
+//! Trying every server and target of a plan without running it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::stream::{self, StreamExt};
+use senseops_core::{BoxError, BuildError};
+use tokio::time::timeout;
+
+use crate::pipeline::{Common, component_name};
+use crate::plan::Plan;
+
+/// How many components are tried at the same time.
+const AT_ONCE: usize = 32;
+/// The longest that one may take.
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// What came of trying one component.
+#[derive(Debug)]
+pub struct Probe {
+    /// Which one, such as `sources.healthcheck.qlik.server1`.
+    pub component: String,
+    /// What came of it.
+    pub outcome: ProbeOutcome,
+}
+
+/// What came of trying a component.
+#[derive(Debug)]
+pub enum ProbeOutcome {
+    /// It works; this answered.
+    Answered(String),
+    /// It could be opened, and there is nothing to connect to.
+    NothingToTry,
+    /// It cannot be opened.
+    Closed(BuildError),
+    /// It could be opened, and what it connects to does not answer as it should.
+    Failed(BoxError),
+}
+
+impl Plan {
+    /// Opens every component and tries what it connects to, without emitting or writing an event.
+    pub async fn probe(self) -> Vec<Probe> {
+        let common = Common::default();
+        let mut probes = Vec::new();
+        for spec in &self.sources {
+            for planned in &spec.components {
+                let name = component_name(&spec.name, planned.part.as_deref());
+                let build = common.build(&name);
+                let work = async move {
+                    match planned.factory.build(build).await {
+                        Ok(mut source) => tried(source.probe()).await,
+                        Err(error) => ProbeOutcome::Closed(error),
+                    }
+                };
+                probes.push(named(format!("sources.{name}"), work).left_future());
+            }
+        }
+        for spec in &self.sinks {
+            for planned in &spec.components {
+                let name = component_name(&spec.name, planned.part.as_deref());
+                let build = common.build(&name);
+                let work = async move {
+                    match planned.factory.build(build).await {
+                        Ok(sink) => tried(sink.probe()).await,
+                        Err(error) => ProbeOutcome::Closed(error),
+                    }
+                };
+                probes.push(named(format!("sinks.{name}"), work).right_future());
+            }
+        }
+        stream::iter(probes).buffered(AT_ONCE).collect().await
+    }
+}
+
+async fn named(component: String, work: impl Future<Output = ProbeOutcome>) -> Probe {
+    Probe { component, outcome: work.await }
+}
+
+async fn tried(work: impl Future<Output = Result<Option<String>, BoxError>>) -> ProbeOutcome {
+    match timeout(LONGEST, work).await {
+        Ok(Ok(Some(answer))) => ProbeOutcome::Answered(answer),
+        Ok(Ok(None)) => ProbeOutcome::NothingToTry,
+        Ok(Err(error)) => ProbeOutcome::Failed(error),
+        Err(_elapsed) => ProbeOutcome::Failed(format!("no answer within {LONGEST:?}").into()),
+    }
+}

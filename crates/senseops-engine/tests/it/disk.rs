@@ -1,0 +1,53 @@
+//! A journal on disk outlives the program.
+
+use std::sync::Arc;
+
+use senseops_core::{Outcome, WriteError};
+use senseops_engine::{JournalSettings, Pipeline, PipelineSettings};
+
+use crate::support::{Scripted, numbered, run};
+
+#[tokio::test]
+async fn what_one_run_could_not_deliver_the_next_one_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = PipelineSettings {
+        journal: JournalSettings { path: Some(dir.path().join("journal")), ..JournalSettings::default() },
+        shutdown_timeout: "200ms".parse().unwrap(),
+        ..PipelineSettings::default()
+    };
+
+    let down = Arc::new(Scripted::new(|_, _| Err(WriteError::unavailable("down"))));
+    let first = Pipeline::builder().settings(settings.clone()).sink("target", down).build().await.unwrap();
+    let summary = run(first, async |handle| {
+        for number in 0..100 {
+            let receipt = handle.emit(vec![numbered(number)]).await;
+            if number == 99 {
+                assert_eq!(receipt.outcome().await, Outcome::Stored);
+            }
+        }
+    })
+    .await;
+    assert!(summary.view.journal.on_disk);
+    assert_eq!(summary.view.undelivered(), 100);
+
+    let up = Arc::new(Scripted::willing());
+    let second =
+        Pipeline::builder().settings(settings).sink("target", Arc::clone(&up)).build().await.unwrap();
+    let summary = run(second, async |_| {}).await;
+    assert_eq!(up.log.written(), (0..100).collect::<Vec<_>>());
+    assert_eq!(summary.view.undelivered(), 0);
+}
+
+#[tokio::test]
+async fn two_programs_cannot_use_one_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = PipelineSettings {
+        journal: JournalSettings { path: Some(dir.path().to_owned()), ..JournalSettings::default() },
+        ..PipelineSettings::default()
+    };
+    let first = Pipeline::builder().settings(settings.clone()).build().await.unwrap();
+    let refused = Pipeline::builder().settings(settings).build().await.unwrap_err();
+    assert_eq!(refused.errors[0].component, "pipeline.journal");
+    assert_eq!(refused.errors[0].source.key, "path");
+    drop(first);
+}

@@ -1,0 +1,11 @@
+//! Pipelines as an embedder sees them.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "helpers of tests")]
+
+mod batching;
+mod delivery;
+mod disk;
+mod opening;
+mod routing;
+mod shutdown;
+mod sources;
+mod support;

@@ -1,0 +1,114 @@
+//! Sources that fail are built anew.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use senseops_core::{Condition, SourceError};
+use senseops_engine::{Delivery, JournalSettings, Overflow, Pipeline, PipelineSettings};
+
+use crate::support::{Scripted, numbered, run, source_fn, until};
+
+const TEN: NonZeroUsize = NonZeroUsize::new(10).unwrap();
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_fails_panics_or_ends_is_run_again_and_its_reason_is_shown() {
+    let source = source_fn(|run, cx| async move {
+        cx.emitter.emit(vec![numbered(i64::try_from(run).unwrap())]).await.ignore();
+        match run {
+            0 => Err(SourceError("cable is out".into())),
+            1 => panic!("boom"),
+            2 => Ok(()),
+            _ => {
+                cx.health.ok();
+                cx.shutdown.requested().await;
+                Ok(())
+            }
+        }
+    });
+    let sink = Arc::new(Scripted::willing());
+    let pipeline =
+        Pipeline::builder().source("shaky", source).sink("all", Arc::clone(&sink)).build().await.unwrap();
+    run(pipeline, async |handle| {
+        for (restarts, reason) in
+            [(0, "cable is out"), (1, "the component panicked: boom"), (2, "the source ended unasked")]
+        {
+            let failing = Condition::Failing(reason.into());
+            until(&handle, |view| {
+                view.sources[0].condition == failing && view.sources[0].restarts == restarts
+            })
+            .await;
+        }
+        until(&handle, |view| view.sources[0].condition == Condition::Ok).await;
+    })
+    .await;
+    assert_eq!(sink.log.written(), [0, 1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_blocking_sink_sources_wait_and_nothing_is_lost() {
+    let source = source_fn(|_, cx| async move {
+        for number in 0..500 {
+            cx.emitter.emit(vec![numbered(number)]).await.ignore();
+        }
+        cx.shutdown.requested().await;
+        Ok(())
+    });
+    let mut slow = Scripted::willing();
+    slow.takes = Duration::from_secs(1);
+    let slow = Arc::new(slow);
+    let delivery = Delivery { overflow: Overflow::Block, max_events: TEN, ..Delivery::default() };
+    let pipeline = Pipeline::builder()
+        .settings(small_journal())
+        .source("eager", source)
+        .sink_with("slow", delivery, Arc::clone(&slow))
+        .build()
+        .await
+        .unwrap();
+    run(pipeline, async |handle| {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(handle.view().sources[0].emitted < 200, "the source waits");
+        until(&handle, |view| view.sinks[0].delivered == 500).await;
+    })
+    .await;
+    assert_eq!(slow.log.written(), (0..500).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_drop_oldest_sources_never_wait_and_what_a_sink_missed_is_counted() {
+    let source = source_fn(|_, cx| async move {
+        for number in 0..500 {
+            cx.emitter.emit(vec![numbered(number)]).await.ignore();
+        }
+        cx.shutdown.requested().await;
+        Ok(())
+    });
+    let mut slow = Scripted::willing();
+    slow.takes = Duration::from_secs(1);
+    let slow = Arc::new(slow);
+    let delivery = Delivery { max_events: TEN, ..Delivery::default() };
+    let pipeline = Pipeline::builder()
+        .settings(small_journal())
+        .source("eager", source)
+        .sink_with("slow", delivery, Arc::clone(&slow))
+        .build()
+        .await
+        .unwrap();
+    let summary = run(pipeline, async |handle| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(handle.view().sources[0].emitted, 500);
+        until(&handle, |view| view.sinks[0].lag_events == 0).await;
+    })
+    .await;
+    let sink = &summary.view.sinks[0];
+    assert!(sink.discarded > 300, "{sink:?}");
+    assert_eq!(sink.delivered + sink.discarded, 500);
+    assert_eq!(slow.log.written().last(), Some(&499), "the newest are kept");
+}
+
+/// Room for about a hundred events.
+fn small_journal() -> PipelineSettings {
+    let max_bytes = format!("{}B", 100 * numbered(0).approximate_bytes()).parse().unwrap();
+    let journal = JournalSettings { max_bytes: Some(max_bytes), ..JournalSettings::default() };
+    PipelineSettings { journal, ..PipelineSettings::default() }
+}
