@@ -1,0 +1,210 @@
+//! From the merged tables to the plan of a pipeline.
+
+use figment::value::{Tag, Value};
+use senseops_core::LabelSet;
+use senseops_engine::{Delivery, Only, Plan, SinkSpec, SourceSpec};
+use serde::de::DeserializeOwned;
+
+use crate::key_path::KeyPath;
+use crate::read::{Reader, Table};
+use crate::registry::{Entry, Registry, Role};
+use crate::sentence;
+use crate::suggest::{listed, nearest};
+
+/// The top-level keys.
+const SECTIONS: [&str; 3] = ["pipeline", "sources", "sinks"];
+
+/// The top-level key of configuration files of Butler SOS.
+const BUTLER_SOS: &str = "Butler-SOS";
+
+/// A component's table, and where it is.
+struct Component {
+    path: KeyPath,
+    /// `udp.users`
+    name: String,
+    table: Table,
+    enabled: bool,
+}
+
+/// Plans everything, as far as that is possible; what is not is noted by the reader.
+pub(crate) fn plan(registry: &Registry, mut root: Table, reader: &mut Reader<'_>) -> Plan {
+    if root.contains_key(BUTLER_SOS) {
+        reader.key_error(
+            &KeyPath::root(BUTLER_SOS),
+            "this is a configuration file of Butler SOS, which cannot be read yet; \
+             docs/compatibility.md names the key that stands for each of its keys",
+        );
+        return Plan::default();
+    }
+    let mut section = |key: &str| root.remove(key).unwrap_or(Value::Dict(Tag::Default, Table::new()));
+    let (pipeline, sources, sinks) = (section("pipeline"), section("sources"), section("sinks"));
+    for key in root.keys() {
+        reader.key_error(&KeyPath::root(key), sentence::unknown_key(key, &SECTIONS));
+    }
+
+    let pipeline_path = KeyPath::root("pipeline");
+    let pipeline = optional_table(reader, &pipeline_path, pipeline, "its settings").unwrap_or_default();
+    let settings = reader.read(&pipeline_path, Value::Dict(Tag::Default, pipeline), &[]).unwrap_or_default();
+    let sources = plan_sources(registry, sources, reader);
+    let sinks = plan_sinks(registry, sinks, &sources, reader);
+    let plan = Plan { settings, sources, sinks };
+    if !reader.failed() {
+        something_to_run(&plan, reader);
+    }
+    plan
+}
+
+fn plan_sources(registry: &Registry, section: Value, reader: &mut Reader<'_>) -> Vec<SourceSpec> {
+    let mut specs = Vec::new();
+    for (entry, mut component) in components(registry, Role::Source, registry.sources(), section, reader) {
+        let labels: LabelSet = take(reader, &mut component, "labels");
+        let planned = (entry.plan)(reader, &component.path, component.table);
+        if let (true, Some(components)) = (component.enabled, planned) {
+            specs.push(SourceSpec { name: component.name, labels, components });
+        }
+    }
+    specs
+}
+
+fn plan_sinks(
+    registry: &Registry,
+    section: Value,
+    sources: &[SourceSpec],
+    reader: &mut Reader<'_>,
+) -> Vec<SinkSpec> {
+    let mut specs = Vec::new();
+    for (entry, mut component) in components(registry, Role::Sink, registry.sinks(), section, reader) {
+        let only: Only = take(reader, &mut component, "only");
+        warn_of_absent_sources(&component.path, &only, sources, reader);
+        let delivery: Delivery = take(reader, &mut component, "delivery");
+        let planned = (entry.plan)(reader, &component.path, component.table);
+        if let (true, Some(components)) = (component.enabled, planned) {
+            specs.push(SinkSpec { name: component.name, only, delivery, components });
+        }
+    }
+    specs
+}
+
+/// The components of one section in the order of the file, each with its plugin.
+fn components<'r, P>(
+    registry: &Registry,
+    role: Role,
+    entries: &'r [Entry<P>],
+    section: Value,
+    reader: &mut Reader<'_>,
+) -> Vec<(&'r Entry<P>, Component)> {
+    let section_path = KeyPath::root(role.section());
+    let contents = format!("types of {}, such as {}", role.section(), types(entries));
+    let mut found = Vec::new();
+    for (type_name, named) in optional_table(reader, &section_path, section, &contents).unwrap_or_default() {
+        let type_path = section_path.child(&type_name);
+        let Some(entry) = entries.iter().find(|entry| entry.plugin.type_name == type_name) else {
+            reader.key_error(&type_path, unknown_type(registry, role, entries, &type_name));
+            continue;
+        };
+        let contents = format!("names of your choice, each with the settings of one {type_name} {role}");
+        for (name, value) in optional_table(reader, &type_path, named, &contents).unwrap_or_default() {
+            found.extend(component(reader, &type_path, &name, value).map(|component| (entry, component)));
+        }
+    }
+    found.sort_by_cached_key(|(_, component)| reader.locator().order(&component.path));
+    found
+}
+
+/// The table of one component, without `enabled`.
+fn component(reader: &mut Reader<'_>, type_path: &KeyPath, name: &str, value: Value) -> Option<Component> {
+    let path = type_path.child(name);
+    let type_name = type_path.last().unwrap_or_default();
+    if matches!(value, Value::String(..) | Value::Bool(..) | Value::Num(..)) {
+        // The usual reason: settings directly below the type.
+        reader.key_error(&path, format!(
+            "expected a name with settings below it; between `{type_name}` and its settings belongs a name \
+             of your choice, as in {type_path}.main.{name}"
+        ));
+        return None;
+    }
+    let valid = !name.is_empty() && name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_'));
+    if !valid {
+        reader.key_error(&path, format!("{name:?} cannot be a name; use a to z, 0 to 9 and _ only"));
+    }
+    let table = optional_table(reader, &path, value, "its settings")?;
+    let mut component = Component { path, name: format!("{type_name}.{name}"), table, enabled: true };
+    component.enabled = match component.table.remove("enabled") {
+        None | Some(Value::Empty(..)) => true,
+        Some(enabled) => reader.read(&component.path.child("enabled"), enabled, &[]).unwrap_or_default(),
+    };
+    Some(component)
+}
+
+/// Takes what the engine reads itself out of a component's table.
+fn take<T: DeserializeOwned + Default>(reader: &mut Reader<'_>, component: &mut Component, key: &str) -> T {
+    match component.table.remove(key) {
+        None | Some(Value::Empty(..)) => T::default(),
+        Some(value) => reader.read(&component.path.child(key), value, &[]).unwrap_or_default(),
+    }
+}
+
+/// A table that may have been emptied; `contents` says what belongs into it.
+fn optional_table(reader: &mut Reader<'_>, path: &KeyPath, value: Value, contents: &str) -> Option<Table> {
+    let found = match value {
+        Value::Dict(_, table) => return Some(table),
+        Value::Empty(..) => return Some(Table::new()),
+        Value::Array(..) => "a list; leave out the dashes",
+        Value::String(..) | Value::Char(..) => "a text",
+        Value::Bool(..) => "true or false",
+        Value::Num(..) => "a number",
+    };
+    reader.error(path, format!("expected a table with {contents}; found {found}"));
+    None
+}
+
+/// A misspelled source in `only.sources` would leave the sink without events, and nobody would be told.
+fn warn_of_absent_sources(path: &KeyPath, only: &Only, sources: &[SourceSpec], reader: &mut Reader<'_>) {
+    for (index, pattern) in only.sources.iter().enumerate() {
+        let alone = Only { kinds: Vec::new(), sources: vec![pattern.clone()] };
+        let meant = |source: &SourceSpec| {
+            let parts = source.components.iter().filter_map(|component| component.part.as_ref());
+            alone.source(&source.name)
+                || parts.map(|part| format!("{}.{part}", source.name)).any(|name| alone.source(&name))
+        };
+        if !sources.iter().any(meant) {
+            let advice = match nearest(pattern, sources.iter().map(|source| source.name.as_str())) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => String::new(),
+            };
+            let path = path.child("only").child("sources").child(index.to_string());
+            reader.warning(&path, format!("no enabled source is called `{pattern}`{advice}"));
+        }
+    }
+}
+
+/// Without a source or a sink nothing would ever happen, and nobody would be told.
+fn something_to_run(plan: &Plan, reader: &mut Reader<'_>) {
+    for (role, none) in [(Role::Source, plan.sources.is_empty()), (Role::Sink, plan.sinks.is_empty())] {
+        if none {
+            let message = match role {
+                Role::Source => "no source is configured and enabled, so there would be no events",
+                Role::Sink => "no sink is configured and enabled, so events would go nowhere",
+            };
+            reader.error(&KeyPath::root(role.section()), message);
+        }
+    }
+}
+
+fn unknown_type<P>(registry: &Registry, role: Role, entries: &[Entry<P>], written: &str) -> String {
+    if let Some(other) = registry.plugins().find(|plugin| plugin.type_name == written) {
+        return format!("`{written}` is a {}; it belongs into `{}`", other.role, other.role.section());
+    }
+    match nearest(written, entries.iter().map(|entry| entry.plugin.type_name)) {
+        Some(meant) => format!("there is no type of {role} called `{written}`; did you mean `{meant}`?"),
+        None => format!("there is no type of {role} called `{written}`; there are {}", types(entries)),
+    }
+}
+
+fn types<P>(entries: &[Entry<P>]) -> String {
+    if entries.is_empty() {
+        "none".to_owned()
+    } else {
+        listed(entries.iter().map(|e| e.plugin.type_name), "and")
+    }
+}

@@ -1,0 +1,9 @@
+//! What people write, and what they read when it is wrong.
+
+mod accepted;
+mod anything;
+mod environment;
+mod files;
+mod mistakes;
+mod mistakes_of_yaml;
+mod plugins;
