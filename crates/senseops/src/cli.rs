@@ -1,0 +1,98 @@
+//! The program: arguments, logging, commands, exit codes.
+
+mod args;
+mod check;
+mod demo;
+mod exit;
+mod logging;
+mod run;
+mod signals;
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use senseops_config::Registry;
+use tokio::runtime;
+
+use args::{Args, Command};
+pub use exit::Exit;
+
+/// Runs the program with the plugins of `registry` and the arguments of this process.
+pub fn run(registry: Registry) -> ExitCode {
+    run_with(registry, env::args_os())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a distribution's main is one expression")]
+/// Runs the program with the plugins of `registry` and these arguments, the first of which is its name.
+pub fn run_with(registry: Registry, arguments: impl IntoIterator<Item: Into<OsString> + Clone>) -> ExitCode {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(answer) => return usage(&answer),
+    };
+    let logs = logging::start(&args);
+    match dispatch(&args.command, &registry, logs) {
+        Ok(exit) => exit.into(),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done.into(),
+        Err(error) => {
+            // Standard output is gone; standard error is the last place to say so.
+            let _unheard = writeln!(io::stderr(), "sos: write to standard output: {error}");
+            Exit::Failed.into()
+        }
+    }
+}
+
+fn dispatch(command: &Command, registry: &Registry, logs: logging::Logs) -> io::Result<Exit> {
+    match command {
+        Command::Run(files) => on_runtime(run::run(registry, files)),
+        Command::Check(check) => on_runtime(check::check(registry, check)),
+        Command::Demo(demo) => on_runtime(demo::demo(registry, demo, logs)),
+        Command::Plugins => plugins(registry),
+        Command::Sample { plugin } => sample(registry, plugin),
+        Command::Version => writeln!(io::stdout(), "sos {}", env!("CARGO_PKG_VERSION")).map(|()| Exit::Done),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Args::command(), "sos", &mut script);
+            io::stdout().write_all(&script).map(|()| Exit::Done)
+        }
+    }
+}
+
+/// Help and version are answers on standard output, everything else is a mistake.
+fn usage(answer: &clap::Error) -> ExitCode {
+    let printed = answer.print();
+    match (printed, answer.use_stderr()) {
+        (Ok(()), false) => Exit::Done.into(),
+        (_, _) => Exit::Usage.into(),
+    }
+}
+
+fn on_runtime(work: impl Future<Output = io::Result<Exit>>) -> io::Result<Exit> {
+    runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+fn plugins(registry: &Registry) -> io::Result<Exit> {
+    let mut out = io::stdout().lock();
+    for plugin in registry.plugins() {
+        let role = plugin.role.to_string();
+        writeln!(out, "{role:<8}{:<14}{}", plugin.type_name, plugin.about)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn sample(registry: &Registry, wanted: &str) -> io::Result<Exit> {
+    let mut found = false;
+    let mut out = io::stdout().lock();
+    for plugin in registry.plugins().filter(|plugin| plugin.type_name == wanted) {
+        found = true;
+        out.write_all(plugin.sample.as_bytes())?;
+    }
+    if found {
+        return Ok(Exit::Done);
+    }
+    let known: Vec<_> = registry.plugins().map(|plugin| plugin.type_name).collect();
+    writeln!(io::stderr(), "sos: there is no plugin {wanted:?}; there are {}", known.join(", "))?;
+    Ok(Exit::Usage)
+}

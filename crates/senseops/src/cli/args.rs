@@ -1,0 +1,98 @@
+//! What can be written on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+/// Collects operational events and delivers them where people look.
+#[derive(Debug, Parser)]
+#[command(name = "sos", version, after_help = super::exit::HELP, disable_help_subcommand = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// Log more; twice for everything.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Log only warnings; twice for only errors.
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
+    pub(super) quiet: u8,
+    /// How log lines look. `RUST_LOG`, if set, chooses which ones there are.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(super) log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a pipeline until SIGTERM or Ctrl-C, then deliver what is left.
+    Run(Files),
+    /// Check a configuration without running it.
+    Check(Check),
+    /// Run a simulated Qlik Sense estate with a live picture; needs no server, file or privilege.
+    Demo(Demo),
+    /// List the sources and sinks of this build.
+    Plugins,
+    /// Print a complete sample of a plugin's configuration.
+    Sample {
+        /// The plugin, as listed by `sos plugins`.
+        #[arg(value_name = "TYPE")]
+        plugin: String,
+    },
+    /// Print the version.
+    Version,
+    /// Print a completion script.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The configuration, in one or more files.
+#[derive(Debug, clap::Args)]
+pub(super) struct Files {
+    /// A configuration file; later ones go over earlier ones, and SOS_… environment variables over all.
+    #[arg(short, long = "config", value_name = "FILE", required = true)]
+    pub(super) config: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) files: Files,
+    /// Try every server and target too, and print what answers.
+    #[arg(long)]
+    pub(super) connect: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Demo {
+    /// End after this time, such as 30s; without it Ctrl-C or `q` ends the demo.
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(super) duration: Option<Duration>,
+    /// How many Sense servers are simulated.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(super) servers: u16,
+    /// User events per second.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) rate: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_has_no_contradictions() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,112 @@
+//! The sink behind the picture: remembers the latest of each server.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use senseops_core::{Accepts, Batch, Body, Event, Fields, Level, Sink, Value, WriteError, async_trait};
+
+/// How many CPU readings of a server are drawn.
+pub(super) const CPU_HISTORY: usize = 24;
+
+/// What the picture shows of the events that went through the pipeline.
+#[derive(Debug, Default)]
+pub(super) struct Board(Mutex<Contents>);
+
+#[derive(Debug, Default)]
+struct Contents {
+    servers: BTreeMap<String, Server>,
+    commands: BTreeMap<String, u64>,
+}
+
+/// The latest of one server.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Server {
+    pub(super) name: String,
+    /// Why it does not answer, if so.
+    pub(super) failure: Option<String>,
+    pub(super) poll_ms: f64,
+    pub(super) cpu_pct: VecDeque<f64>,
+    pub(super) committed_mb: f64,
+    pub(super) free_mb: f64,
+    pub(super) sessions: f64,
+    pub(super) users: f64,
+    pub(super) apps: usize,
+}
+
+impl Board {
+    /// The servers by number: `Server2` before `Server10`.
+    pub(super) fn servers(&self) -> Vec<Server> {
+        let contents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut servers: Vec<_> = contents.servers.values().cloned().collect();
+        servers.sort_by_key(|server| (server.name.len(), server.name.clone()));
+        servers
+    }
+
+    /// How often each command of users was seen.
+    pub(super) fn commands(&self) -> Vec<(String, u64)> {
+        let contents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        contents.commands.iter().map(|(command, count)| (command.clone(), *count)).collect()
+    }
+}
+
+#[async_trait]
+impl Sink for Board {
+    fn accepts(&self) -> Accepts {
+        Accepts::kinds(["qlik.engine.health", "qlik.user_event", "target.up"])
+    }
+
+    async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
+        let mut contents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in batch.iter() {
+            contents.take(event);
+        }
+        Ok(())
+    }
+}
+
+impl Contents {
+    fn take(&mut self, event: &Event) {
+        if let Some(command) = event.fields().text("command") {
+            // Simulated users know four commands, so the map stays small.
+            *self.commands.entry(command.to_owned()).or_default() += 1;
+        }
+        let Some(name) = event.labels.get("server_name") else { return };
+        let server = self.servers.entry(name.to_owned()).or_default();
+        name.clone_into(&mut server.name);
+        match &event.body {
+            Body::Measurement(fields) => server.health(fields),
+            Body::State(state) => {
+                let failed = state.level != Level::Ok;
+                server.failure = failed.then(|| state.fields.text("reason").unwrap_or("down").to_owned());
+                server.poll_ms = state.fields.get("duration_ms").and_then(Value::as_f64).unwrap_or(0.0);
+            }
+            Body::Record(_) | _ => {}
+        }
+    }
+}
+
+impl Server {
+    fn health(&mut self, fields: &Fields) {
+        let number =
+            |group: &str, name: &str| member(fields, group, name).and_then(Value::as_f64).unwrap_or(0.0);
+        if self.cpu_pct.len() == CPU_HISTORY {
+            self.cpu_pct.pop_front();
+        }
+        self.cpu_pct.push_back(number("cpu", "total_pct"));
+        self.committed_mb = number("mem", "committed_mb");
+        self.free_mb = number("mem", "free_mb");
+        self.sessions = number("session", "active");
+        self.users = number("users", "active");
+        self.apps = match member(fields, "apps", "in_memory_docs") {
+            Some(Value::List(apps)) => apps.len(),
+            _ => 0,
+        };
+    }
+}
+
+fn member<'a>(fields: &'a Fields, group: &str, name: &str) -> Option<&'a Value> {
+    match fields.get(group) {
+        Some(Value::Map(members)) => members.get(name),
+        _ => None,
+    }
+}

@@ -1,0 +1,73 @@
+//! Where log lines go. Only the program installs a subscriber; libraries just use `tracing`.
+
+use std::collections::VecDeque;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::args::{Args, Command, LogFormat};
+
+/// How many lines the live picture can show.
+const KEPT_LINES: usize = 50;
+
+/// The last log lines, for a picture that owns the terminal.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Logs(Arc<Mutex<VecDeque<String>>>);
+
+/// Installs the subscriber. The demo keeps its lines for the picture, everything else writes to standard error.
+pub(super) fn start(args: &Args) -> Logs {
+    let logs = Logs::default();
+    let level = match (args.quiet, args.verbose) {
+        (0, 0) => "info",
+        (1, _) => "warn",
+        (_, 1) => "debug",
+        (0, _) => "trace",
+        (_, _) => "error",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(args.verbose > 0);
+    let picture = matches!(args.command, Command::Demo(_)) && io::stdout().is_terminal();
+    match (args.log_format, picture) {
+        (LogFormat::Json, _) => builder.json().with_writer(io::stderr).init(),
+        (LogFormat::Text, true) => builder.without_time().with_ansi(false).with_writer(logs.clone()).init(),
+        (LogFormat::Text, false) => {
+            builder.with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).init();
+        }
+    }
+    logs
+}
+
+impl Logs {
+    /// The last `count` lines, oldest first.
+    pub(super) fn last(&self, count: usize) -> Vec<String> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().skip(lines.len().saturating_sub(count)).cloned().collect()
+    }
+}
+
+impl Write for &Logs {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in String::from_utf8_lossy(bytes).lines() {
+            if lines.len() == KEPT_LINES {
+                lines.pop_front();
+            }
+            lines.push_back(line.to_owned());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Logs {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> &'a Self {
+        self
+    }
+}

@@ -1,0 +1,79 @@
+//! `sos run`: from files to a running pipeline, and out again.
+
+use std::io::{self, Write};
+
+use senseops_config::{Loaded, Locator, Problems, Registry, environment};
+use senseops_core::chain;
+use senseops_engine::{OpenError, Pipeline, Summary};
+use tracing::{info, warn};
+
+use super::args::Files;
+use super::exit::Exit;
+use super::signals;
+
+pub(super) async fn run(registry: &Registry, files: &Files) -> io::Result<Exit> {
+    let stop = signals::stop_requested()?;
+    let Loaded { plan, warnings, locator } = match load(registry, files) {
+        Ok(loaded) => loaded,
+        Err(problems) => return refuse(&problems),
+    };
+    for warning in &warnings {
+        warn!(%warning, "configuration");
+    }
+    let pipeline = match Pipeline::open(plan).await {
+        Ok(pipeline) => pipeline,
+        Err(error) => return refuse_to_open(&locator, &error),
+    };
+    let summary = pipeline.run_until(stop).await;
+    for source in &summary.view.sources {
+        let readings: Vec<_> = source.readings.iter().map(ToString::to_string).collect();
+        info!(
+            source = source.name,
+            emitted = source.emitted,
+            lost = source.lost,
+            readings = readings.join(" "),
+            "source has stopped"
+        );
+    }
+    for sink in &summary.view.sinks {
+        info!(
+            sink = sink.name,
+            delivered = sink.delivered,
+            refused = sink.refused,
+            discarded = sink.discarded,
+            undelivered = sink.lag_events,
+            "sink has stopped"
+        );
+    }
+    Ok(exit_of(&summary))
+}
+
+pub(super) fn load(registry: &Registry, files: &Files) -> Result<Loaded, Problems> {
+    senseops_config::load(registry, &files.config, environment())
+}
+
+/// Says everything that is wrong with a configuration.
+pub(super) fn refuse(problems: &Problems) -> io::Result<Exit> {
+    let mut out = io::stderr().lock();
+    for problem in problems {
+        writeln!(out, "{problem:#}")?;
+    }
+    Ok(Exit::Config)
+}
+
+/// Says everything that could not be opened, and where the configuration asks for it.
+pub(super) fn refuse_to_open(locator: &Locator, error: &OpenError) -> io::Result<Exit> {
+    let mut out = io::stderr().lock();
+    for failed in &error.errors {
+        let problem =
+            locator.problem(&failed.component, &failed.source.key, chain(&failed.source).to_string());
+        writeln!(out, "{problem:#}")?;
+    }
+    Ok(Exit::Open)
+}
+
+/// What the end of a pipeline means for whoever started the program.
+pub(super) fn exit_of(summary: &Summary) -> Exit {
+    let kept = summary.view.journal.on_disk && summary.view.journal.failure.is_none();
+    if summary.view.undelivered() == 0 || kept { Exit::Done } else { Exit::Undelivered }
+}

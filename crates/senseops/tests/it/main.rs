@@ -1,0 +1,13 @@
+//! The whole way: real sockets and servers in, real targets out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests"
+)]
+
+mod golden;
+mod outage;
+mod program;
+mod support;

@@ -1,0 +1,213 @@
+//! The program `sos` from outside: arguments, output, signals, exit codes.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use insta::assert_snapshot;
+use senseops_testkit::{Influxd, InfluxdOptions};
+
+use crate::support::free_udp;
+
+fn sos(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sos"));
+    command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+fn output(arguments: &[&str]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = sos(arguments).output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+fn config(dir: &Path, yaml: &str) -> String {
+    let path = dir.join("sos.yaml");
+    std::fs::File::create(&path).unwrap().write_all(yaml.as_bytes()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// A program that is ended with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _already_ended = self.0.kill();
+        let _status = self.0.wait();
+    }
+}
+
+#[test]
+fn plugins_are_listed() {
+    let (code, stdout, _) = output(&["plugins"]);
+    assert_eq!(code, 0);
+    assert_snapshot!(stdout, @"
+    source  healthcheck   Polls the engine health API of Qlik Sense servers
+    source  udp           Receives Qlik Sense user events as UDP datagrams
+    sink    console       Prints events to standard output, one line each
+    sink    influx        Writes events to InfluxDB 1.x, under the names that Butler SOS dashboards know
+    ");
+}
+
+#[test]
+fn a_sample_is_a_configuration_of_its_plugin() {
+    let (code, stdout, _) = output(&["sample", "udp"]);
+    assert_eq!(code, 0);
+    assert!(stdout.contains("listen:"), "{stdout}");
+    let (code, _, stderr) = output(&["sample", "upd"]);
+    assert_eq!(code, 2);
+    assert_snapshot!(stderr, @r#"sos: there is no plugin "upd"; there are healthcheck, udp, console, influx"#);
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
+    assert_eq!(output(&["walk"]).0, 2);
+    assert_eq!(output(&["run"]).0, 2);
+    let (code, stdout, _) = output(&["--help"]);
+    assert_eq!(code, 0);
+    let stdout: Vec<_> = stdout.lines().map(str::trim_end).collect();
+    assert_snapshot!(stdout.join("\n"), @"
+    Collects operational events and delivers them where people look
+
+    Usage: sos [OPTIONS] <COMMAND>
+
+    Commands:
+      run          Run a pipeline until SIGTERM or Ctrl-C, then deliver what is left
+      check        Check a configuration without running it
+      demo         Run a simulated Qlik Sense estate with a live picture; needs no server, file or
+                   privilege
+      plugins      List the sources and sinks of this build
+      sample       Print a complete sample of a plugin's configuration
+      version      Print the version
+      completions  Print a completion script
+
+    Options:
+      -v, --verbose...
+              Log more; twice for everything
+
+      -q, --quiet...
+              Log only warnings; twice for only errors
+
+          --log-format <FORMAT>
+              How log lines look. `RUST_LOG`, if set, chooses which ones there are
+
+              Possible values:
+              - text: For people
+              - json: One JSON object a line
+
+              [default: text]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Exit codes:
+      0  done
+      1  unexpected failure
+      2  wrong command line
+      3  wrong configuration
+      4  a port, file or certificate of the configuration cannot be opened
+      5  stopped with undelivered events that are lost (with a journal on disk they are kept)
+      6  check --connect: something does not answer as it should
+    ");
+}
+
+#[test]
+fn every_mistake_of_a_configuration_is_told_with_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = config(
+        dir.path(),
+        "sources:\n  udp:\n    users:\n      listne: 0.0.0.0:9997\nsinks:\n  influx:\n    main:\n      url: http://localhost:8086\n      database: senseops\n      delivery:\n        max_age: soon\n",
+    );
+    let (code, stdout, stderr) = output(&["check", "-c", &path]);
+    assert_eq!((code, stdout.as_str()), (3, ""));
+    assert_snapshot!(stderr.replace(&path, "sos.yaml"), @r#"
+    sos.yaml:4:7: sources.udp.users.listne: unknown key; did you mean `listen`?
+        4 |       listne: 0.0.0.0:9997
+          |       ^^^^^^
+    sos.yaml:11:18: sinks.influx.main.delivery.max_age: "soon" is not a duration such as 30s, 5m or 250ms
+       11 |         max_age: soon
+          |                  ^^^^
+    "#);
+}
+
+#[test]
+fn a_taken_port_is_exit_code_4_and_names_the_key() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = format!(
+        "sources: {{ udp: {{ users: {{ listen: '{address}', allow: [ 127.0.0.1 ] }} }} }}\nsinks: {{ console: {{ out: {{}} }} }}\n"
+    );
+    let path = config(dir.path(), &yaml);
+    let (code, _, stderr) = output(&["-q", "run", "-c", &path]);
+    assert_eq!(code, 4);
+    assert_snapshot!(stderr.replace(&path, "sos.yaml").replace(&address.to_string(), "ADDRESS"), @"
+    sos.yaml:1:36: sources.udp.users.listen: cannot listen on ADDRESS: bind udp ADDRESS: Address already in use (os error 98)
+        1 | sources: { udp: { users: { listen: 'ADDRESS', allow: [ 127.0.0.1 ] } } }
+          |                                    ^^^^^^^^^^^^^^^^^
+    ");
+}
+
+#[tokio::test]
+async fn check_connect_tells_what_answers_and_what_does_not() {
+    let influxd = Influxd::start(InfluxdOptions::default()).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let listen = free_udp();
+    let yaml = format!(
+        "sources: {{ udp: {{ users: {{ listen: '{listen}', allow: [ 127.0.0.1 ] }} }} }}\n\
+         sinks: {{ influx: {{ up: {{ url: '{}', database: senseops }}, down: {{ url: 'http://127.0.0.1:1', database: senseops }} }} }}\n",
+        influxd.url()
+    );
+    let path = config(dir.path(), &yaml);
+    let (code, stdout, _) =
+        tokio::task::spawn_blocking(move || output(&["check", "-c", &path, "--connect"])).await.unwrap();
+    assert_eq!(code, 6);
+    let verdicts: Vec<(&str, &str)> = stdout
+        .lines()
+        .map(|line| {
+            let mut words = line.split_whitespace();
+            (words.next().unwrap(), words.next().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        verdicts,
+        [("ok", "sources.udp.users"), ("ok", "sinks.influx.up"), ("FAILED", "sinks.influx.down")],
+        "{stdout}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_datagram_comes_out_as_json_and_sigterm_ends_the_program_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let listen = free_udp();
+    let yaml = format!(
+        "sources: {{ udp: {{ users: {{ listen: '{listen}', allow: [ 127.0.0.1 ] }} }} }}\nsinks: {{ console: {{ out: {{ format: json }} }} }}\n"
+    );
+    let path = config(dir.path(), &yaml);
+    let mut command = sos(&["--log-format", "json", "run", "-c", &path]);
+    let mut running = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut log = BufReader::new(running.0.stderr.take().unwrap()).lines();
+    let started = log.find(|line| line.as_ref().unwrap().contains("pipeline is running"));
+    serde_json::from_str::<serde_json::Value>(&started.unwrap().unwrap()).unwrap();
+
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    sender.send_to(b"/qseow-proxy-session/;sense1;Start session;LAB;anna;HubAccess;;hello", listen).unwrap();
+    let mut events = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let event: serde_json::Value = serde_json::from_str(&events.next().unwrap().unwrap()).unwrap();
+    assert_eq!((&event["kind"], &event["fields"]["user_id"]), (&"qlik.user_event".into(), &"anna".into()));
+
+    let id = running.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_demo_ends_by_itself_and_delivers_everything() {
+    let (code, stdout, stderr) = output(&["demo", "--for", "7s", "--servers", "2"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("Server2") && stdout.contains(" 0 events are undelivered"), "{stdout}");
+}
