@@ -1,0 +1,59 @@
+//! You will see the plugins of a program of your own: everything that comes with `sos`, and a sink of yours.
+//!
+//! The whole program is one expression. Give it arguments to use it: `cargo run --example distribution -- demo`.
+
+use std::env;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use senseops::{
+    Accepts, Batch, Build, BuildError, PlanError, PlannedSink, Sink, SinkConfig, SinkFactory, WriteError,
+    async_trait,
+};
+use serde::Deserialize;
+
+fn main() -> ExitCode {
+    let registry = senseops::builtin().sink::<BlackHoleConfig>();
+    // Without arguments it shows what it has instead of an error, so that there is something to see.
+    let arguments: Vec<_> = env::args_os().collect();
+    if arguments.len() > 1 {
+        senseops::cli::run(registry)
+    } else {
+        senseops::cli::run_with(registry, ["distribution", "plugins"])
+    }
+}
+
+/// `sinks.black_hole.<name>` in a configuration file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct BlackHoleConfig {}
+
+impl SinkConfig for BlackHoleConfig {
+    const TYPE: &'static str = "black_hole";
+    const ABOUT: &'static str = "Takes everything and keeps nothing";
+    const SAMPLE: &'static str = "# a black hole has no settings\n{}\n";
+
+    fn plan(self) -> Result<Vec<PlannedSink>, PlanError> {
+        Ok(vec![PlannedSink::single(self)])
+    }
+}
+
+#[async_trait]
+impl SinkFactory for BlackHoleConfig {
+    async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
+        Ok(Arc::new(BlackHole))
+    }
+}
+
+struct BlackHole;
+
+#[async_trait]
+impl Sink for BlackHole {
+    fn accepts(&self) -> Accepts {
+        Accepts::everything()
+    }
+
+    async fn write(&self, _batch: &Batch) -> Result<(), WriteError> {
+        Ok(())
+    }
+}

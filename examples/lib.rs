@@ -1,0 +1,1 @@
+//! Examples of SenseOps Stats: run them with `cargo run --example NAME`.
