@@ -11,10 +11,11 @@ use senseops_testkit::context;
 
 use crate::support::{LONG, build, local, loopback, numbered, run_while, sender};
 
+const NUMBERS: Range<u64> = 0..10_000;
+
 /// Sends ten thousand datagrams in bursts that fit any buffer; each burst must arrive before the next one is sent.
 async fn ten_thousand_arrive_in_order(config: UdpConfig) {
     let test = &context("udp.users");
-    const NUMBERS: Range<u64> = 0..10_000;
     let sender = sender(test);
     run_while(config, test, async {
         for number in NUMBERS {
