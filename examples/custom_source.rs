@@ -39,7 +39,7 @@ impl SourceConfig for LoadConfig {
 impl SourceFactory for LoadConfig {
     async fn build(&self, _build: Build) -> Result<Box<dyn Source>, BuildError> {
         let labels = Arc::new(LabelSet::from_iter([("host", "localhost")]));
-        let schedule = Schedule { interval: self.interval.get(), timeout: Duration::from_secs(5) };
+        let schedule = Schedule { interval: self.interval, timeout: Span::from_secs(5) };
         Ok(Box::new(Periodic::new(Load { labels }, schedule)))
     }
 }

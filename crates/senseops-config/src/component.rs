@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use figment::value::{Tag, Value};
-use senseops_core::settings::Warning;
+use senseops_core::settings::{Warning, is_secret_name};
 use senseops_core::{PlanError, PlannedSink, PlannedSource, SinkConfig, SourceConfig};
 
-use crate::excerpt::is_secret;
 use crate::key_path::KeyPath;
 use crate::read::{Reader, Table};
 
@@ -45,7 +44,8 @@ fn planned<P>(
     for warning in warnings {
         let path = path.dotted(&warning.key);
         // A secret that a variable gives is where `{ env: NAME }` would have it, not in a file.
-        let is_well_kept = path.last().is_some_and(is_secret) && reader.locator().is_from_environment(&path);
+        let is_well_kept =
+            path.last().is_some_and(is_secret_name) && reader.locator().is_from_environment(&path);
         if !is_well_kept {
             reader.warning(&path, warning.message);
         }

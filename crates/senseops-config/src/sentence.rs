@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use figment::error::{Actual, Kind};
 
-use crate::excerpt::{is_secret, without_logins};
+use crate::excerpt::{is_hidden, without_login, without_logins};
 use crate::key_path::KeyPath;
 use crate::layers::Locator;
 use crate::suggest::{listed, nearest};
@@ -61,7 +61,7 @@ struct Shown<'a> {
 }
 
 fn shown<'a>(path: &'a KeyPath, expected: &str) -> Shown<'a> {
-    Shown { path, hidden: expected.starts_with("a secret") || path.keys().iter().any(|key| is_secret(key)) }
+    Shown { path, hidden: expected.starts_with("a secret") || is_hidden(path.keys()) }
 }
 
 /// A plugin's own words, unless they are those of a library that does not say what would be right.
@@ -80,7 +80,7 @@ fn in_context(message: &str, path: &KeyPath, locator: &Locator) -> String {
         _own => return without_logins(message),
     };
     match locator.written(path) {
-        Some(written) => format!("expected {expected}; found {}", without_logins(written)),
+        Some(written) => format!("expected {expected}; found {}", without_login(written)),
         None => format!("expected {expected}"),
     }
 }
@@ -116,7 +116,7 @@ fn found(actual: &Actual, shown: &Shown<'_>, locator: &Locator) -> String {
         return kind.to_owned();
     }
     match actual {
-        Actual::Str(text) => format!("the text {:?}", without_logins(text)),
+        Actual::Str(text) => format!("the text {:?}", without_login(text)),
         Actual::Bool(value) => value.to_string(),
         Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => {
             let number = number(actual);
@@ -195,7 +195,7 @@ fn advice(actual: &Actual, expected: &str, path: &KeyPath, locator: &Locator) ->
         (
             "a text" | "a path",
             Actual::Bool(_) | Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_),
-        ) => match locator.written(path).filter(|_| !path.keys().iter().any(|key| is_secret(key))) {
+        ) => match locator.written(path).filter(|_| !is_hidden(path.keys())) {
             Some(written) => format!("; put it in quotes: \"{written}\""),
             None => "; put it in quotes".to_owned(),
         },

@@ -18,8 +18,8 @@ pub trait Intake: Send + Sync {
     /// Takes the events now, whatever that costs others.
     fn append(&self, events: Vec<Event>) -> Receipt;
 
-    /// Returns once events may be appended without pushing out others.
-    async fn room(&self);
+    /// Takes the events once there is room for them without losing others.
+    async fn append_when_room(&self, events: Vec<Event>) -> Receipt;
 }
 
 /// Tells what became of emitted events. Sources that cannot repeat an event drop it unread.
@@ -58,8 +58,7 @@ impl Emitter {
     /// Emits events together. Waits while a sink that must not lose events has no room left; that is the back
     /// pressure which sources that can wait should feel.
     pub async fn emit(&self, events: Vec<Event>) -> Receipt {
-        self.0.room().await;
-        self.0.append(events)
+        self.0.append_when_room(events).await
     }
 
     /// Emits events together without ever waiting, for sources that cannot make their origin wait.

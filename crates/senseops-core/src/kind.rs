@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 /// How many kinds one process can meet. Kinds are documented by plugins, so there are dozens; the bound keeps a
@@ -16,7 +16,8 @@ pub const MAX_INTERNED_KINDS: usize = 4096;
 pub struct Kind(&'static str);
 
 /// A pattern over kinds: a kind itself, or a prefix followed by `.*`, or `*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct KindPattern(String);
 
 /// More than [`MAX_INTERNED_KINDS`] different kinds were met.
@@ -92,6 +93,22 @@ impl From<&str> for KindPattern {
     }
 }
 
+impl TryFrom<String> for KindPattern {
+    type Error = String;
+
+    fn try_from(pattern: String) -> Result<Self, String> {
+        let literal = pattern.strip_suffix('*').unwrap_or(&pattern);
+        let ends_at_a_dot = literal.len() == pattern.len() || literal.is_empty() || literal.ends_with('.');
+        if ends_at_a_dot && !literal.contains('*') && !pattern.is_empty() {
+            Ok(Self(pattern))
+        } else {
+            Err(format!(
+                "{pattern:?} is neither a kind such as qlik.user_event nor a pattern such as qlik.* or *"
+            ))
+        }
+    }
+}
+
 impl From<Kind> for KindPattern {
     fn from(kind: Kind) -> Self {
         Self(kind.as_str().into())
@@ -126,6 +143,16 @@ mod tests {
             ("sos.*", false),
         ] {
             assert_eq!(KindPattern::from(pattern).matches(kind), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_could_not_match_as_meant_is_refused() {
+        for pattern in ["qlik.*.health", "*.health", "qlik*", "", "**"] {
+            assert!(KindPattern::try_from(pattern.to_owned()).is_err(), "{pattern}");
+        }
+        for pattern in ["*", "qlik.*", "qlik.engine.health"] {
+            assert!(KindPattern::try_from(pattern.to_owned()).is_ok(), "{pattern}");
         }
     }
 }

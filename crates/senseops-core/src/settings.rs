@@ -8,7 +8,10 @@ use std::time::Duration;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A positive length of time, written `30s`, `1m 30s` or `250ms`.
+/// The longest [`Span`].
+const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
+
+/// A positive length of time of up to ten years, written `30s`, `1m 30s` or `250ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(Duration);
 
@@ -38,6 +41,29 @@ pub struct Warning {
     pub message: String,
 }
 
+/// Words in the names of settings and headers whose values give access to something.
+const SECRET_WORDS: [&str; 13] = [
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "private_key",
+    "auth",
+    "cookie",
+    "session",
+    "credential",
+];
+
+/// Whether the value of a setting or header of this name should never be shown, in any spelling: `apiKey`, `API-Key`.
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_lowercase().replace('-', "_");
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
 impl Warning {
     /// Something to know about the setting at `key`.
     pub fn at(key: impl Into<String>, message: impl Into<String>) -> Self {
@@ -60,6 +86,12 @@ impl Span {
     pub const fn get(self) -> Duration {
         self.0
     }
+
+    /// Both together, ten years at most.
+    #[must_use]
+    pub fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0).min(LONGEST))
+    }
 }
 
 impl FromStr for Span {
@@ -68,6 +100,8 @@ impl FromStr for Span {
     fn from_str(text: &str) -> Result<Self, String> {
         match humantime::parse_duration(text.trim()) {
             Ok(Duration::ZERO) => Err("a duration must be longer than zero".into()),
+            // Far from what clocks can add, and far beyond what anybody means.
+            Ok(duration) if duration > LONGEST => Err(format!("{text:?} is longer than ten years")),
             Ok(duration) => Ok(Self(duration)),
             Err(_unreadable) => Err(format!("{text:?} is not a duration such as 30s, 5m or 250ms")),
         }
@@ -221,6 +255,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Span>("\"1m 30s\"").unwrap(), Span::from_secs(90));
         insta::assert_snapshot!(error_of::<Span>("\"0s\""), @"a duration must be longer than zero at line 1 column 4");
         insta::assert_snapshot!(error_of::<Span>("\"2 parsecs\""), @r#""2 parsecs" is not a duration such as 30s, 5m or 250ms at line 1 column 11"#);
+        insta::assert_snapshot!(error_of::<Span>("\"11y\""), @r#""11y" is longer than ten years at line 1 column 5"#);
         insta::assert_snapshot!(error_of::<Span>("30"), @"invalid type: integer `30`, expected a duration with its unit, such as 30s, 5m or 250ms at line 1 column 2");
     }
 
@@ -229,6 +264,18 @@ mod tests {
         assert_eq!(serde_json::from_str::<Size>("\"512MiB\"").unwrap(), Size::from_mib(512));
         insta::assert_snapshot!(error_of::<Size>("\"0MiB\""), @"a size must be larger than zero at line 1 column 6");
         insta::assert_snapshot!(error_of::<Size>("\"many\""), @r#""many" is not a size such as 512MiB or 64kB at line 1 column 6"#);
+    }
+
+    #[test]
+    fn names_of_secrets_are_known_in_any_spelling() {
+        for name in
+            ["password", "insertApiKey", "X-Api-Key", "Cookie", "X-Qlik-Auth", "X-Qlik-Session", "TOKEN"]
+        {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in ["key", "url", "X-Qlik-User", "X-Qlik-Xrfkey", "passive"] {
+            assert!(!is_secret_name(name), "{name}");
+        }
     }
 
     #[test]

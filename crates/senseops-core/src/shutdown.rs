@@ -43,10 +43,4 @@ impl ShutdownTrigger {
     pub fn request(&self) {
         self.0.cancel();
     }
-
-    /// A trigger that fires with this one, and can also fire alone.
-    #[must_use]
-    pub fn child(&self) -> Self {
-        Self(self.0.child_token())
-    }
 }

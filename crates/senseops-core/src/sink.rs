@@ -43,7 +43,8 @@ pub trait Sink: Send + Sync {
         Ok(None)
     }
 
-    /// Called once after the last write, before the program ends.
+    /// Called after the last write, while the background work still runs, if everything was delivered in time. A sink
+    /// that was replaced after a failure, or aborted at the end of the shutdown time, is just dropped.
     ///
     /// # Errors
     /// Reported to the operator; nothing else happens.
@@ -79,7 +80,7 @@ pub struct Accepts {
 #[derive(Debug, Error)]
 pub enum WriteError {
     /// Nothing was written and the fault may pass: the target is down, slow or busy. The same batch comes again, not
-    /// before `retry_after`.
+    /// before `retry_after`, up to ten minutes.
     #[error("target unavailable")]
     Unavailable {
         /// What happened.
@@ -110,7 +111,7 @@ pub enum WriteError {
 pub struct Rejection {
     /// The position in the batch.
     pub index: usize,
-    /// Why, in the words of the target.
+    /// Why, in the words of the target. It is logged, so it must not quote the event.
     pub reason: String,
 }
 

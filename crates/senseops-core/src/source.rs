@@ -1,11 +1,10 @@
 //! Sources: what emits events.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
+use crate::settings::Span;
 use crate::{BoxError, Context, Event, chain};
 
 /// Emits events until it is told to stop.
@@ -51,9 +50,9 @@ pub trait Gather: Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// From the beginning of one look to the beginning of the next.
-    pub interval: Duration,
+    pub interval: Span,
     /// The longest that one look may take.
-    pub timeout: Duration,
+    pub timeout: Span,
 }
 
 /// Runs a [`Gather`] on a schedule: at once, then in steady intervals from a random moment on, so that many sources
@@ -62,6 +61,8 @@ pub struct Schedule {
 pub struct Periodic<G> {
     gather: G,
     schedule: Schedule,
+    /// Whether health says so, in our words.
+    has_failed: bool,
 }
 
 /// A source cannot go on.
@@ -77,40 +78,51 @@ pub struct GatherError(#[from] pub BoxError);
 impl<G: Gather> Periodic<G> {
     /// Runs `gather` on `schedule`.
     pub fn new(gather: G, schedule: Schedule) -> Self {
-        Self { gather, schedule }
+        Self { gather, schedule, has_failed: false }
     }
 
-    async fn look(&mut self, cx: &Context) {
+    async fn look(&mut self, cx: &Context) -> Vec<Event> {
         let mut found = Vec::new();
-        match timeout(self.schedule.timeout, self.gather.gather(&mut found)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => cx.health.failing(chain(&error).to_string()),
-            Err(_elapsed) => cx.health.failing(format!("no answer within {:?}", self.schedule.timeout)),
+        let failure = match timeout(self.schedule.timeout.get(), self.gather.gather(&mut found)).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(chain(&error).to_string()),
+            Err(_elapsed) => Some(format!("no answer within {}", self.schedule.timeout)),
+        };
+        match failure {
+            Some(reason) => {
+                self.has_failed = true;
+                cx.health.failing(reason);
+            }
+            // What the gatherer itself says about its health stands.
+            None if std::mem::take(&mut self.has_failed) => cx.health.ok(),
+            None => {}
         }
-        if !found.is_empty() {
-            cx.emitter.emit(found).await.ignore();
-        }
+        found
     }
 }
 
 #[async_trait]
 impl<G: Gather> Source for Periodic<G> {
     async fn run(&mut self, cx: Context) -> Result<(), SourceError> {
-        let shutdown = cx.shutdown.clone();
-        let phase = self.schedule.interval.mul_f64(fastrand::f64());
-        let mut ticks = interval_at(Instant::now() + phase, self.schedule.interval);
+        let interval = self.schedule.interval.get();
+        let mut ticks = interval_at(Instant::now() + interval.mul_f64(fastrand::f64()), interval);
         // After an outage one fresh reading is worth more than a burst of stale ones.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut first = true;
-        let looks = async {
-            loop {
-                if !std::mem::take(&mut first) {
-                    ticks.tick().await;
-                }
-                self.look(&cx).await;
+        let mut look = cx.shutdown.unless_requested(self.look(&cx)).await;
+        while let Some(found) = look {
+            if !found.is_empty() {
+                // What was found is emitted even if a stop is requested meanwhile; it just cannot wait for room then.
+                let emitted = cx.shutdown.unless_requested(cx.emitter.emit(found.clone())).await;
+                emitted.unwrap_or_else(|| cx.emitter.emit_now(found)).ignore();
             }
-        };
-        let _stopped: Option<()> = shutdown.unless_requested(looks).await;
+            look = cx
+                .shutdown
+                .unless_requested(async {
+                    ticks.tick().await;
+                    self.look(&cx).await
+                })
+                .await;
+        }
         Ok(())
     }
 
@@ -123,6 +135,7 @@ impl<G: Gather> Source for Periodic<G> {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use tokio::time::sleep;
 
@@ -161,14 +174,16 @@ mod tests {
             Receipt::known(Outcome::Stored)
         }
 
-        async fn room(&self) {}
+        async fn append_when_room(&self, events: Vec<Event>) -> Receipt {
+            self.append(events)
+        }
     }
 
     /// Runs looks that take `takes`, every ten seconds with a timeout of four, for `time`: how many began, how many
     /// events were emitted, and what health says then.
     async fn looks(takes: Duration, time: Duration) -> (usize, usize, Condition) {
         let (begun, emitted, stop) = (Arc::default(), Count::default(), ShutdownTrigger::default());
-        let schedule = Schedule { interval: Duration::from_secs(10), timeout: Duration::from_secs(4) };
+        let schedule = Schedule { interval: Span::from_secs(10), timeout: Span::from_secs(4) };
         let mut source = Periodic::new(Looks { takes, begun: Arc::clone(&begun) }, schedule);
         let build = Build::detached("test.looks");
         let cx = Context {

@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use crate::codec::Chunk;
 use crate::counters::SourceCounters;
+use crate::settings::Overflow;
 use crate::sink::SinkSlot;
 use crate::sockets::Sockets;
-use crate::view::{JournalView, SinkView, SourceView, View};
+use crate::view::{EmbedderView, JournalView, SinkView, SourceView, View};
 
 /// Looks into a pipeline and emits into it. Cheap to clone; stays valid after the pipeline has ended.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub(crate) struct Parts {
     pub(crate) journal: Journal<Chunk>,
     pub(crate) sockets: Sockets,
     pub(crate) emitter: Emitter,
+    pub(crate) embedder: Arc<SourceCounters>,
     pub(crate) sources: Vec<SourcePart>,
     pub(crate) sinks: Vec<SinkPart>,
 }
@@ -36,6 +38,7 @@ pub(crate) struct SourcePart {
 pub(crate) struct SinkPart {
     pub(crate) slot: Arc<SinkSlot>,
     pub(crate) reader: ReaderWatch<Chunk>,
+    pub(crate) overflow: Overflow,
 }
 
 impl Handle {
@@ -54,17 +57,34 @@ impl Handle {
                 failure: status.failure,
             },
             sources: self.0.sources.iter().map(SourcePart::view).collect(),
+            embedder: EmbedderView {
+                emitted: value(&self.0.embedder.emitted),
+                lost: value(&self.0.embedder.lost),
+            },
             sinks: self.0.sinks.iter().map(SinkPart::view).collect(),
         }
     }
 
-    /// The components that do not work or need attention, each with its condition.
+    /// What does not work or needs attention, each with its condition: components by name, `pipeline.journal` when its
+    /// disk cannot be used, and sinks that sources wait for.
     pub fn health(&self) -> Vec<(String, Condition)> {
-        let sources = self.0.sources.iter().map(|source| &source.build);
-        let sinks = self.0.sinks.iter().map(|sink| &sink.slot.build);
-        sources
+        let journal = self
+            .0
+            .journal
+            .status()
+            .failure
+            .map(|failure| ("pipeline.journal".to_owned(), Condition::Failing(failure)));
+        let sources = self
+            .0
+            .sources
+            .iter()
+            .map(|source| (source.build.component.clone(), source.build.health.condition()));
+        let has_room = self.0.journal.has_room();
+        let sinks = self.0.sinks.iter().map(|sink| (sink.slot.name().to_owned(), sink.condition(has_room)));
+        journal
+            .into_iter()
+            .chain(sources)
             .chain(sinks)
-            .map(|build| (build.component.clone(), build.health.condition()))
             .filter(|(_, condition)| matches!(condition, Condition::Warning(_) | Condition::Failing(_)))
             .collect()
     }
@@ -89,6 +109,18 @@ impl SourcePart {
 }
 
 impl SinkPart {
+    /// What the sink says, unless it works and holds up the sources all the same.
+    fn condition(&self, has_room: bool) -> Condition {
+        let condition = self.slot.build.health.condition();
+        let is_waited_for = !has_room && self.overflow == Overflow::Block && self.reader.lag().events > 0;
+        if is_waited_for && matches!(condition, Condition::Ok | Condition::Starting) {
+            return Condition::Warning(
+                "the journal is full, and sources wait until this sink has caught up".into(),
+            );
+        }
+        condition
+    }
+
     fn view(&self) -> SinkView {
         let counters = &self.slot.counters;
         let lag = self.reader.lag();

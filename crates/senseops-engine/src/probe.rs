@@ -8,8 +8,9 @@ use futures::stream::{self, StreamExt};
 use senseops_core::{BoxError, BuildError};
 use tokio::time::timeout;
 
-use crate::pipeline::{Common, component_name};
+use crate::opening::{Common, component_name, open_journal};
 use crate::plan::Plan;
+use crate::supervise::guarded;
 
 /// How many components are tried at the same time.
 const AT_ONCE: usize = 32;
@@ -41,6 +42,12 @@ pub enum ProbeOutcome {
 impl Plan {
     /// Opens every component and tries what it connects to, without emitting or writing an event.
     pub async fn probe(self) -> Vec<Probe> {
+        let journal = match open_journal(&self.settings.journal).await {
+            Ok((_, None)) => None,
+            Ok((_, Some(_writer))) => Some(ProbeOutcome::Answered("the journal can be used".into())),
+            Err(error) => Some(ProbeOutcome::Closed(error.source)),
+        };
+        let journal = journal.map(|outcome| Probe { component: "pipeline.journal".into(), outcome });
         let common = Common::default();
         let mut probes = Vec::new();
         for spec in &self.sources {
@@ -48,7 +55,7 @@ impl Plan {
                 let name = component_name(&spec.name, planned.part.as_deref());
                 let build = common.build(&name);
                 let work = async move {
-                    match planned.factory.build(build).await {
+                    match guarded(planned.factory.build(build)).await {
                         Ok(mut source) => tried(source.probe()).await,
                         Err(error) => ProbeOutcome::Closed(error),
                     }
@@ -61,7 +68,7 @@ impl Plan {
                 let name = component_name(&spec.name, planned.part.as_deref());
                 let build = common.build(&name);
                 let work = async move {
-                    match planned.factory.build(build).await {
+                    match guarded(planned.factory.build(build)).await {
                         Ok(sink) => tried(sink.probe()).await,
                         Err(error) => ProbeOutcome::Closed(error),
                     }
@@ -69,7 +76,7 @@ impl Plan {
                 probes.push(named(format!("sinks.{name}"), work).right_future());
             }
         }
-        stream::iter(probes).buffered(AT_ONCE).collect().await
+        stream::iter(journal).chain(stream::iter(probes).buffered(AT_ONCE)).collect().await
     }
 }
 

@@ -7,7 +7,11 @@ use senseops_core::settings::{Size, Span};
 use senseops_core::{Kind, KindPattern, LabelSet};
 use serde::{Deserialize, Serialize};
 
-const MAX_EVENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4999);
+/// Enough for the cost of a request not to matter.
+const MAX_EVENTS: NonZeroUsize = match NonZeroUsize::new(5000) {
+    Some(events) => events,
+    None => NonZeroUsize::MIN,
+};
 
 /// The `pipeline` table.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -81,7 +85,7 @@ pub enum Overflow {
 #[serde(deny_unknown_fields, default)]
 pub struct Only {
     /// Patterns over kinds, such as `qlik.*`. Empty for all.
-    pub kinds: Vec<String>,
+    pub kinds: Vec<KindPattern>,
     /// Names of sources, such as `udp.users` or `udp.*`. Empty for all.
     pub sources: Vec<String>,
 }
@@ -140,8 +144,7 @@ impl JournalSettings {
 impl Only {
     /// Whether events of this kind are wanted.
     pub fn kind(&self, kind: Kind) -> bool {
-        self.kinds.is_empty()
-            || self.kinds.iter().any(|pattern| KindPattern::from(pattern.as_str()).matches(kind))
+        self.kinds.is_empty() || self.kinds.iter().any(|pattern| pattern.matches(kind))
     }
 
     /// Whether events of this source (`udp.users`) are wanted.

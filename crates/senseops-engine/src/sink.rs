@@ -5,18 +5,23 @@ mod deliver;
 mod slot;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream::{FuturesOrdered, StreamExt};
-use senseops_core::Shutdown;
+use senseops_core::{Shutdown, chain};
 use tracing::warn;
 
 pub(crate) use collect::{Collect, Collected, Wanted};
-pub(crate) use deliver::Deliver;
+pub(crate) use deliver::{Abandoned, Deliver};
 pub(crate) use slot::SinkSlot;
 
 use crate::codec::Chunk;
 use crate::settings::Delivery;
-use senseops_journal::{Position, Reader};
+use senseops_journal::{Position, Reader, ReaderWatch};
+use tokio::time::sleep;
+
+/// How often losses are reported while they go on.
+const LOSS_REPORTS: Duration = Duration::from_mins(1);
 
 /// One sink component, ready to run.
 pub(crate) struct SinkRunner {
@@ -31,6 +36,7 @@ impl SinkRunner {
     /// Delivers until `drain` is requested and nothing is left.
     pub(crate) async fn run(self, drain: Shutdown) {
         let Self { slot, deliver, mut reader, wanted, delivery } = self;
+        let watch = reader.watch();
         let (deliver, drain) = (&deliver, &drain);
         let deliveries = async {
             let mut collect = Collect::new(wanted, &delivery);
@@ -38,28 +44,35 @@ impl SinkRunner {
             loop {
                 tokio::select! {
                     biased;
-                    Some(through) = in_flight.next() => commit(&mut reader, through),
+                    Some(delivered) = in_flight.next() => match delivered {
+                        Ok(through) => commit(&mut reader, through),
+                        Err(Abandoned) => return,
+                    },
                     collected = collect.next(&mut reader, drain), if in_flight.len() < delivery.max_in_flight.get() => {
                         match collected {
                             Some(Collected { batch, through }) => in_flight.push_back(async move {
-                                deliver.batch(batch, drain).await;
-                                through
+                                deliver.batch(batch, drain).await.map(|()| through)
                             }),
                             None => break,
                         }
                     }
                 }
             }
-            while let Some(through) = in_flight.next().await {
+            while let Some(Ok(through)) = in_flight.next().await {
                 commit(&mut reader, through);
             }
         };
+        // The background work goes on until the sink is closed: it may be what delivers.
+        let work = async {
+            deliveries.await;
+            if let Err(error) = slot.current().close().await {
+                warn!(component = slot.name(), error = %chain(&*error), "sink did not close cleanly");
+            }
+        };
         tokio::select! {
-            () = deliveries => {}
-            () = slot.run_background() => {}
-        }
-        if let Err(error) = slot.current().close().await {
-            warn!(component = slot.name(), error = %senseops_core::chain(&*error), "sink did not close cleanly");
+            () = work => {}
+            () = slot.run_background(drain) => {}
+            () = report_losses(slot.name(), &watch) => {}
         }
     }
 }
@@ -67,5 +80,24 @@ impl SinkRunner {
 fn commit(reader: &mut Reader<Chunk>, through: Option<Position>) {
     if let Some(position) = through {
         reader.commit(position);
+    }
+}
+
+/// Says that events are being discarded, once a minute at most. Never returns.
+#[expect(clippy::infinite_loop, reason = "the runner drops it when it is done")]
+async fn report_losses(sink: &str, reader: &ReaderWatch<Chunk>) {
+    let mut reported = 0;
+    loop {
+        sleep(LOSS_REPORTS).await;
+        let discarded = reader.discarded();
+        if discarded > reported {
+            warn!(
+                sink,
+                events = discarded - reported,
+                total = discarded,
+                "events are discarded, the journal is full"
+            );
+            reported = discarded;
+        }
     }
 }

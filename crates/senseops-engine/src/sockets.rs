@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use senseops_core::{Lease, LeaseError, Meter, UdpLease};
+use senseops_core::{Gauge, Lease, LeaseError, Meter, UdpLease};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::platform;
@@ -26,7 +26,7 @@ struct Held {
     socket: UdpSocket,
     receive_buffer: usize,
     component: String,
-    meter: Meter,
+    drops: Gauge,
 }
 
 /// Lends sockets to one component.
@@ -37,11 +37,16 @@ pub(crate) struct ComponentLease {
 }
 
 impl Sockets {
+    /// Gives the addresses back to the system.
+    pub(crate) fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Brings what the kernel knows about the sockets into the meters of their components.
     pub(crate) fn refresh_readings(&self) {
         for held in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
             if let Some(drops) = platform::kernel_drops(&held.socket) {
-                held.meter.gauge("kernel_drops", &[]).set(drops);
+                held.drops.set(drops);
             }
         }
     }
@@ -63,8 +68,12 @@ impl Lease for ComponentLease {
         let socket = bind(address).map_err(bind_error)?;
         let receive_buffer = platform::grow_receive_buffer(&socket, receive_buffer);
         self.meter.gauge("receive_buffer_bytes", &[]).set(receive_buffer as u64);
-        let held =
-            Held { socket, receive_buffer, component: self.component.clone(), meter: self.meter.clone() };
+        let held = Held {
+            socket,
+            receive_buffer,
+            component: self.component.clone(),
+            drops: self.meter.gauge("kernel_drops", &[]),
+        };
         let lent = held.lend().map_err(bind_error)?;
         sockets.insert(key, held);
         Ok(lent)

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::FutureExt;
-use senseops_core::{Context, Source, SourceFactory, chain};
-use tokio::time::{Instant, sleep};
+use senseops_core::{BuildError, Condition, Context, Source, SourceFactory, chain};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::backoff::Backoff;
 use crate::counters::SourceCounters;
@@ -17,8 +17,11 @@ use crate::counters::SourceCounters;
 pub(crate) const FIRST_RESTART: Duration = Duration::from_millis(500);
 /// The longest pause between restarts.
 pub(crate) const LONGEST_RESTART: Duration = Duration::from_secs(30);
-/// A component that ran this long is taken for healthy: its next failure starts with short pauses again.
-const RAN_WELL: Duration = Duration::from_mins(1);
+/// A component that ran this long is taken for healthy: its failure is over, and the next one starts with short
+/// pauses again.
+pub(crate) const RAN_WELL: Duration = Duration::from_mins(1);
+/// The longest that building a component anew may take.
+pub(crate) const LONGEST_BUILD: Duration = Duration::from_secs(30);
 
 /// One source component, ready to run.
 pub(crate) struct SourceRunner {
@@ -33,39 +36,62 @@ impl SourceRunner {
     pub(crate) async fn run(self) {
         let Self { factory, mut source, context, counters } = self;
         let mut backoff = Backoff::new(FIRST_RESTART, LONGEST_RESTART);
+        let mut failure = None;
         loop {
             let started = Instant::now();
-            let ended = AssertUnwindSafe(source.run(context.clone())).catch_unwind().await;
-            if context.shutdown.is_requested() {
-                return;
-            }
-            context.health.failing(match ended {
+            let ended = {
+                let run = AssertUnwindSafe(source.run(context.clone())).catch_unwind();
+                tokio::pin!(run);
+                tokio::select! {
+                    ended = &mut run => ended,
+                    () = sleep(RAN_WELL), if failure.is_some() => {
+                        recover(&context, failure.take());
+                        run.await
+                    }
+                }
+            };
+            let reason = match ended {
+                Ok(Ok(())) if context.shutdown.is_requested() => return,
                 Ok(Ok(())) => "the source ended unasked".to_owned(),
                 Ok(Err(error)) => chain(&error).to_string(),
                 Err(panic) => panic_text(&*panic),
-            });
+            };
+            context.health.failing(reason.as_str());
+            failure = Some(reason);
             if started.elapsed() >= RAN_WELL {
                 backoff.reset();
             }
-            let Some(rebuilt) =
-                context.shutdown.unless_requested(rebuild(&*factory, &context, &mut backoff)).await
-            else {
-                return;
-            };
+            let rebuilt = rebuild(&*factory, &context, &mut backoff);
+            let Some(rebuilt) = context.shutdown.unless_requested(rebuilt).await else { return };
             counters.restarts.fetch_add(1, Ordering::Relaxed);
             source = rebuilt;
         }
     }
 }
 
+/// The source runs well again. Unless it has something else to say about its health, that is how it is.
+fn recover(context: &Context, failure: Option<String>) {
+    if failure.is_some_and(|reason| context.health.condition() == Condition::Failing(reason)) {
+        context.health.ok();
+    }
+}
+
 async fn rebuild(factory: &dyn SourceFactory, context: &Context, backoff: &mut Backoff) -> Box<dyn Source> {
     loop {
         sleep(backoff.pause()).await;
-        match AssertUnwindSafe(factory.build(context.build.clone())).catch_unwind().await {
-            Ok(Ok(source)) => return source,
-            Ok(Err(error)) => context.health.failing(chain(&error).to_string()),
-            Err(panic) => context.health.failing(panic_text(&*panic)),
+        match guarded(factory.build(context.build.clone())).await {
+            Ok(source) => return source,
+            Err(error) => context.health.failing(chain(&error).to_string()),
         }
+    }
+}
+
+/// Builds a component, with a limit in time, and with a panic as an error.
+pub(crate) async fn guarded<T>(build: impl Future<Output = Result<T, BuildError>>) -> Result<T, BuildError> {
+    match timeout(LONGEST_BUILD, AssertUnwindSafe(build).catch_unwind()).await {
+        Ok(Ok(built)) => built,
+        Ok(Err(panic)) => Err(BuildError::at("", panic_text(&*panic))),
+        Err(_elapsed) => Err(BuildError::at("", format!("building it took longer than {LONGEST_BUILD:?}"))),
     }
 }
 

@@ -13,6 +13,8 @@ pub struct View {
     pub journal: JournalView,
     /// Where they come from, in the order of the plan.
     pub sources: Vec<SourceView>,
+    /// What the host program emits itself.
+    pub embedder: EmbedderView,
     /// Where they go, in the order of the plan.
     pub sinks: Vec<SinkView>,
 }
@@ -32,6 +34,15 @@ pub struct JournalView {
     pub damaged: u64,
     /// Why the disk cannot be used now, if so.
     pub failure: Option<String>,
+}
+
+/// The emissions of the host program, see [`Handle::emit`](crate::Handle::emit).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EmbedderView {
+    /// Events that it emitted.
+    pub emitted: u64,
+    /// Events that the journal did not take.
+    pub lost: u64,
 }
 
 /// One source component at one moment.

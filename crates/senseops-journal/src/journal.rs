@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use senseops_core::{Receipt, Timestamp};
+use senseops_core::{Outcome, Receipt, Timestamp};
 use tokio::sync::Notify;
 
 use crate::state::State;
@@ -115,6 +115,27 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
         appended.receipt
     }
 
+    /// Whether [`room`](Journal::room) would return at once.
+    pub fn has_room(&self) -> bool {
+        self.0.lock().has_room()
+    }
+
+    /// Appends a chunk once there is [room](Journal::room), and room for all of it. Only a chunk that is larger than the
+    /// journal is refused at once.
+    pub async fn append_when_room(&self, chunk: C, events: u32, bytes: u64) -> Receipt {
+        self.room().await;
+        loop {
+            let mut freed = std::pin::pin!(self.0.freed.notified());
+            freed.as_mut().enable();
+            let receipt = self.append(chunk.clone(), events, bytes);
+            let is_refused = receipt.known_outcome() == Some(Outcome::Lost);
+            if !is_refused || !self.0.lock().may_take(bytes) {
+                return receipt;
+            }
+            freed.await;
+        }
+    }
+
     /// Waits until there is room: no [`Overflow::Block`] reader is near the limit, and the writer keeps up. A quarter of
     /// the limit stays free for those that cannot wait. Returns at once after [`close`](Journal::close).
     pub async fn room(&self) {
@@ -142,6 +163,12 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
     /// How the journal is now.
     pub fn status(&self) -> Status {
         self.0.lock().status()
+    }
+
+    /// Takes no more chunks, and lets nobody wait for room. Readers read on, and what they commit is stored.
+    pub fn seal(&self) {
+        self.0.lock().sealed = true;
+        self.0.freed.notify_waiters();
     }
 
     /// Takes no more chunks. The writer stores what it has and ends. Readers can read on.

@@ -162,6 +162,11 @@ impl<C> Reader<C> {
         self.shared.lock().unread(self.id)
     }
 
+    /// Whether there is room in the journal. If not, others may be waiting for this reader.
+    pub fn journal_has_room(&self) -> bool {
+        self.shared.lock().has_room()
+    }
+
     /// Events that this reader missed: they were pushed out, or damaged, before it read them.
     pub fn discarded(&self) -> u64 {
         self.shared.lock().discarded(self.id)

@@ -26,6 +26,8 @@ pub(crate) struct State<C> {
     next_id: ReaderId,
     pub disk: Option<Disk<C>>,
     closed: bool,
+    /// Nothing more is appended.
+    pub sealed: bool,
 }
 
 /// Which reader; two may have one name while one takes over from the other.
@@ -74,6 +76,7 @@ impl<C> State<C> {
             next_id: 0,
             disk: None,
             closed: false,
+            sealed: false,
         }
     }
 
@@ -146,7 +149,7 @@ impl<C> State<C> {
         let mut result =
             Appended { receipt: Receipt::known(Outcome::Stored), wake_writer: false, evicted: Vec::new() };
         let (at, early) = (self.end, self.write_bytes());
-        if self.closed {
+        if self.closed || self.sealed {
             result.receipt = Receipt::known(Outcome::Lost);
             return result;
         }
@@ -196,10 +199,15 @@ impl<C> State<C> {
         true
     }
 
+    /// Whether a chunk of this size fits once readers have caught up.
+    pub(crate) fn may_take(&self, bytes: u64) -> bool {
+        !self.closed && !self.sealed && bytes <= self.recent_bytes.min(self.max_bytes)
+    }
+
     pub(crate) fn has_room(&self) -> bool {
         let (max, recent) = (self.max_bytes / 4 * 3, self.recent_bytes / 4 * 3);
         let recent_is_free = || self.recent.bytes() <= recent || self.pinned_recent_bytes() <= recent;
-        self.closed || (self.disk_takes(0, max, recent) && recent_is_free())
+        self.closed || self.sealed || (self.disk_takes(0, max, recent) && recent_is_free())
     }
 
     /// The bytes in memory that cannot be pushed out: not on disk yet, or needed by a reader and nowhere else.

@@ -102,18 +102,31 @@ pub async fn read_limited(mut response: Response, limit: usize) -> Result<Bytes,
     }
 }
 
-/// The beginning of a body on one line, for a sentence or a log.
-pub fn excerpt(body: &[u8]) -> String {
+/// The beginning of what somebody else sent, on one line, for a sentence, a terminal or a log. Nothing in it can
+/// control a terminal or be taken for another line.
+pub fn excerpt(text: &[u8]) -> String {
+    excerpt_of(text, MAX_EXCERPT_CHARS)
+}
+
+/// An excerpt of at most `limit` characters.
+pub(crate) fn excerpt_of(text: &[u8], limit: usize) -> String {
     // Four bytes is the most that a character takes.
-    let beginning = body.get(..MAX_EXCERPT_CHARS * 4).unwrap_or(body);
-    let text = String::from_utf8_lossy(beginning);
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let beginning = text.get(..limit.saturating_mul(4)).unwrap_or(text);
+    let beginning = String::from_utf8_lossy(beginning);
+    let words = beginning.split(is_invisible).filter(|word| !word.is_empty());
     let mut line = words.collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = line.char_indices().nth(MAX_EXCERPT_CHARS) {
+    if let Some((end, _)) = line.char_indices().nth(limit) {
         line.truncate(end);
         line.push('…');
     }
     line
+}
+
+/// Blanks, controls, and what changes the direction of writing.
+fn is_invisible(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_whitespace() || c.is_control() || turns
 }
 
 #[cfg(test)]
@@ -157,6 +170,12 @@ mod tests {
         let error = classify(StatusCode::NOT_FOUND, &HeaderMap::new(), answer).unwrap_err();
         insta::assert_snapshot!(chain(&error), @r#"target denied the write: answered 404 Not Found: {"error": "database not found"}"#);
         assert_eq!(excerpt("ä".repeat(1000).as_bytes()).chars().count(), MAX_EXCERPT_CHARS + 1);
+    }
+
+    #[test]
+    fn an_excerpt_cannot_control_a_terminal() {
+        let hostile = "12\u{1b}[31m.0\u{202e}gnp\u{2028}\u{9b}2K\r\nERROR forged";
+        assert_eq!(excerpt(hostile.as_bytes()), "12 [31m.0 gnp 2K ERROR forged");
     }
 
     #[test]

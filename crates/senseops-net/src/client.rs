@@ -1,20 +1,23 @@
 //! The one HTTP client.
 
-use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Client, IntoUrl, Method, RequestBuilder};
-use senseops_core::{BoxError, BuildError};
-use thiserror::Error;
+use reqwest::{Client, IntoUrl, RequestBuilder};
+use senseops_core::BuildError;
 use url::Url;
 
+use crate::names::SystemNames;
 use crate::{Failure, TlsSettings, explain};
+
+/// The longest that connecting may take, looking up the name and TLS included. Whoever waits longer for an answer,
+/// such as a sink, still wants to know soon that nobody is there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that looking up the name may take.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An HTTP client with a time limit and kept-alive connections, without proxies or redirects. Cheap to clone.
 ///
@@ -39,21 +42,26 @@ pub(crate) struct Setup {
     pub(crate) connect_timeout: Duration,
 }
 
-/// A host name that cannot be resolved.
-#[derive(Debug, Error)]
-#[error("resolve {host}")]
-pub(crate) struct LookupError {
-    pub(crate) host: String,
-    #[source]
-    pub(crate) cause: io::Error,
+/// Limits for the parts of an exchange.
+#[derive(Debug, PartialEq, Eq)]
+struct Limits {
+    connect: Duration,
+    look_up: Duration,
 }
 
-/// Resolves as the system does. It exists to give the failure a type.
-struct SystemNames;
+impl Limits {
+    /// Each part has less time than the whole, so that a name server or a firewall that swallows packets is told apart
+    /// from a slow answer.
+    fn within(timeout: Duration) -> Self {
+        let connect = CONNECT_TIMEOUT.min(timeout / 5 * 4);
+        Self { connect, look_up: LOOKUP_TIMEOUT.min(connect / 5 * 4) }
+    }
+}
 
 impl HttpClient {
     /// Opens the files that `tls` names; `tls_key` is where that table is in the configuration, for errors. An exchange
-    /// may take `timeout` from connecting to the end of the body. `headers` go with each request.
+    /// may take `timeout` from connecting to the end of the body; [`Duration::MAX`] leaves the end to the caller.
+    /// `headers` go with each request.
     ///
     /// # Errors
     /// When a certificate or key cannot be used.
@@ -63,8 +71,7 @@ impl HttpClient {
         timeout: Duration,
         headers: HeaderMap,
     ) -> Result<Self, BuildError> {
-        // Shorter than the whole, so that a firewall that swallows packets is told apart from a slow answer.
-        let connect_timeout = timeout * 4 / 5;
+        let Limits { connect: connect_timeout, look_up } = Limits::within(timeout);
         #[expect(clippy::disallowed_methods, reason = "this is the one client, with a time limit")]
         let builder = Client::builder();
         let client = builder
@@ -75,7 +82,7 @@ impl HttpClient {
             .connect_timeout(connect_timeout)
             .redirect(Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(SystemNames))
+            .dns_resolver(Arc::new(SystemNames::within(look_up)))
             .build()
             .map_err(|cause| BuildError::at(tls_key, "make the HTTP client").because(cause))?;
         let setup = Setup {
@@ -97,33 +104,25 @@ impl HttpClient {
         self.client.post(url)
     }
 
-    /// A request of any method.
-    pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
-        self.client.request(method, url)
-    }
-
-    /// The client below, for libraries that want one.
-    pub fn inner(&self) -> &Client {
-        &self.client
-    }
-
     /// Why a request to `url` failed, and what to do about it.
     pub fn explain(&self, url: &Url, error: &reqwest::Error) -> Failure {
         explain::explain(&self.setup, url, error)
     }
 }
 
-impl Resolve for SystemNames {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let host = name.as_str();
-            match tokio::net::lookup_host((host, 0)).await {
-                Ok(found) => {
-                    let addresses: Vec<SocketAddr> = found.collect();
-                    Ok(Box::new(addresses.into_iter()) as Addrs)
-                }
-                Err(cause) => Err(Box::new(LookupError { host: host.to_owned(), cause }) as BoxError),
-            }
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_first_is_told_first() {
+        let limits = |timeout| {
+            let Limits { connect, look_up } = Limits::within(timeout);
+            (connect.as_millis(), look_up.as_millis())
+        };
+        assert_eq!(limits(Duration::from_millis(500)), (400, 320));
+        assert_eq!(limits(Duration::from_secs(5)), (4000, 3200));
+        assert_eq!(limits(Duration::from_mins(5)), (10_000, 5000));
+        assert_eq!(limits(Duration::MAX), (10_000, 5000));
     }
 }

@@ -17,8 +17,15 @@ use rustls::{AlertDescription, CertificateError};
 use senseops_core::chain;
 use url::Url;
 
-use crate::client::{LookupError, Setup};
+use crate::answer::{excerpt, excerpt_of};
+use crate::client::Setup;
 use crate::failure::{Failure, Reason, origin_of};
+use crate::names::LookupError;
+
+/// How many names of a foreign certificate are shown.
+const MAX_NAMES: usize = 5;
+/// How much of each. No host name is longer.
+const MAX_NAME_CHARS: usize = 253;
 
 /// Why a request to `url` failed, and what to do about it.
 pub(crate) fn explain(setup: &Setup, url: &Url, error: &reqwest::Error) -> Failure {
@@ -44,7 +51,8 @@ pub(crate) fn explain(setup: &Setup, url: &Url, error: &reqwest::Error) -> Failu
             return failure;
         }
     }
-    Failure::new(Reason::Unreachable, format!("the request to {origin} failed: {}", chain(error)), "")
+    let why = excerpt(chain(error).to_string().as_bytes());
+    Failure::new(Reason::Unreachable, format!("the request to {origin} failed: {why}"), "")
 }
 
 /// The error and what is behind it, outermost first.
@@ -145,7 +153,10 @@ fn of_tls(setup: &Setup, origin: &str, error: &rustls::Error) -> Failure {
             "check the port; if it speaks plain HTTP, write http://",
         ),
         rustls::Error::PeerIncompatible(_) => no_common_ground(origin, &error.to_string()),
-        other => Failure::new(Reason::Tls, format!("the TLS handshake with {origin} failed: {other}"), ""),
+        other => {
+            let why = excerpt(other.to_string().as_bytes());
+            Failure::new(Reason::Tls, format!("the TLS handshake with {origin} failed: {why}"), "")
+        }
     }
 }
 
@@ -187,7 +198,8 @@ fn of_certificate(setup: &Setup, origin: &str, error: &CertificateError) -> Fail
         }
         CertificateError::NotValidYet => not_yet(format!("the certificate of {origin} is not valid yet")),
         other => {
-            let error = rustls::Error::InvalidCertificate(other.clone());
+            let error = rustls::Error::InvalidCertificate(other.clone()).to_string();
+            let error = excerpt(error.as_bytes());
             let advice = "have it issued anew, or set tls.verify: none for this server";
             Failure::new(Reason::Tls, format!("the certificate of {origin} cannot be used: {error}"), advice)
         }
@@ -212,10 +224,15 @@ fn of_alert(setup: &Setup, origin: &str, alert: AlertDescription) -> Failure {
     let of_client = |what, advice| Failure::new(Reason::TlsClientCertificate, what, advice);
     match (alert, &setup.cert) {
         (Alert::CertificateRequired, _)
-        | (
-            Alert::HandshakeFailure | Alert::BadCertificate | Alert::NoCertificate | Alert::AccessDenied,
-            None,
-        ) => of_client(format!("{origin} demands a client certificate"), "set tls.cert and tls.key"),
+        | (Alert::BadCertificate | Alert::NoCertificate | Alert::AccessDenied, None) => {
+            of_client(format!("{origin} demands a client certificate"), "set tls.cert and tls.key")
+        }
+        // TLS 1.2 has the same word for both.
+        (Alert::HandshakeFailure, None) => Failure::new(
+            Reason::Tls,
+            format!("{origin} demands a client certificate, or shares no cipher with us"),
+            "set tls.cert and tls.key, and let it speak TLS 1.2 or 1.3",
+        ),
         (Alert::CertificateExpired, Some(cert)) => of_client(
             format!("{origin} says that our certificate in {} has expired", shown(cert)),
             "export a new one",
@@ -251,9 +268,15 @@ fn list(presented: &[String]) -> String {
         let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')).unwrap_or(name);
         inner.trim_matches('"').to_owned()
     };
-    match presented {
-        [] => "no name at all".into(),
-        names => names.iter().map(bare).collect::<Vec<_>>().join(", "),
+    if presented.is_empty() {
+        return "no name at all".into();
+    }
+    let shown =
+        presented.iter().take(MAX_NAMES).map(|name| excerpt_of(bare(name).as_bytes(), MAX_NAME_CHARS));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match presented.len().saturating_sub(MAX_NAMES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 
@@ -268,4 +291,18 @@ fn date(time: UnixTime) -> String {
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_certificate_cannot_fill_the_log_or_forge_lines_in_it() {
+        let names =
+            |count: usize| (1..=count).map(|n| format!("DnsName(\"s{n}\\n\u{1b}[2K\")")).collect::<Vec<_>>();
+        insta::assert_snapshot!(list(&names(2)), @r"s1\n [2K, s2\n [2K");
+        insta::assert_snapshot!(list(&names(100)), @r"s1\n [2K, s2\n [2K, s3\n [2K, s4\n [2K, s5\n [2K and 95 more");
+        assert!(list(&["x".repeat(10_000)]).chars().count() <= MAX_NAME_CHARS + 1);
+    }
 }

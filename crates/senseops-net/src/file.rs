@@ -1,5 +1,6 @@
 //! Files and secrets that a setting names.
 
+use std::env::VarError;
 use std::path::Path;
 
 use senseops_core::BuildError;
@@ -17,10 +18,7 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 pub async fn resolve(secret: &Secret, key: &str) -> Result<String, BuildError> {
     match secret {
         Secret::Text(text) => Ok(text.clone()),
-        Secret::Env(name) => std::env::var(name).map_err(|cause| {
-            BuildError::at(key, format!("read the secret from the environment variable {name}"))
-                .because(cause)
-        }),
+        Secret::Env(name) => std::env::var(name).map_err(|cause| unusable(name, &cause, key)),
         Secret::File(path) => {
             let bytes = read_file(path, key).await?;
             let text = String::from_utf8(bytes).map_err(|cause| {
@@ -30,6 +28,15 @@ pub async fn resolve(secret: &Secret, key: &str) -> Result<String, BuildError> {
             Ok(without_line_break(&text).to_owned())
         }
     }
+}
+
+fn unusable(variable: &str, cause: &VarError, key: &str) -> BuildError {
+    // Not as the source of the error: one of the causes shows the value.
+    let why = match cause {
+        VarError::NotPresent => "is not set",
+        VarError::NotUnicode(_) => "is not UTF-8",
+    };
+    BuildError::at(key, format!("the environment variable {variable}, which should hold the secret, {why}"))
 }
 
 /// The content of a file. `key` is the setting that names it, for the error.
@@ -73,8 +80,19 @@ mod tests {
     async fn a_secret_that_is_not_there_is_named_with_its_setting() {
         let error = resolve(&Secret::Env("SENSEOPS_NOT_SET".into()), "sinks.x.token").await.unwrap_err();
         assert_eq!(error.key, "sinks.x.token");
-        insta::assert_snapshot!(chain(&error), @"read the secret from the environment variable SENSEOPS_NOT_SET: environment variable not found");
+        insta::assert_snapshot!(chain(&error), @"the environment variable SENSEOPS_NOT_SET, which should hold the secret, is not set");
         let error = resolve(&Secret::File("/nonexistent/token".into()), "token").await.unwrap_err();
         insta::assert_snapshot!(chain(&error), @"read /nonexistent/token: No such file or directory (os error 2)");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_that_is_not_utf_8_is_not_shown() {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::OsStringExt;
+
+        let cause = VarError::NotUnicode(OsString::from_vec(b"canary\xff".to_vec()));
+        let error = unusable("TOKEN", &cause, "token");
+        insta::assert_snapshot!(chain(&error), @"the environment variable TOKEN, which should hold the secret, is not UTF-8");
     }
 }

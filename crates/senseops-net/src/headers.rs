@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use senseops_core::BuildError;
-use senseops_core::settings::{Secret, Warning};
+use senseops_core::settings::{Secret, Warning, is_secret_name};
 use serde::Deserialize;
 
 use crate::resolve;
@@ -17,9 +17,6 @@ pub struct Headers(BTreeMap<String, Secret>);
 /// The client sets these itself, and a second opinion breaks the connection.
 const RESERVED: [HeaderName; 5] =
     [header::CONNECTION, header::CONTENT_LENGTH, header::TE, header::TRANSFER_ENCODING, header::UPGRADE];
-
-/// Headers whose text gives access to something.
-const CONFIDENTIAL: [HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
 
 impl Headers {
     /// These headers over those of `base`: where both have a name, these win.
@@ -49,16 +46,29 @@ impl Headers {
         Ok(headers)
     }
 
+    /// Whether there is a header of this name, in lower case.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Whether anyone who reads them on the way could use them.
+    pub fn are_confidential(&self) -> bool {
+        self.0.iter().any(|(name, secret)| is_confidential(name) || !matches!(secret, Secret::Text(_)))
+    }
+
     /// What an operator should know about them. `key` is the setting that holds them.
     pub fn warnings(&self, key: &str) -> Vec<Warning> {
-        let confidential =
-            |name: &str| CONFIDENTIAL.iter().any(|known| known == name) || name.contains("key");
         self.0
             .iter()
-            .filter(|(name, _)| confidential(name))
+            .filter(|(name, _)| is_confidential(name))
             .filter_map(|(name, secret)| secret.warning(&format!("{key}.{name}")))
             .collect()
     }
+}
+
+/// Whether the text of this header gives access to something.
+fn is_confidential(name: &str) -> bool {
+    is_secret_name(name) || name.ends_with("-key")
 }
 
 impl TryFrom<BTreeMap<String, Secret>> for Headers {
@@ -67,6 +77,12 @@ impl TryFrom<BTreeMap<String, Secret>> for Headers {
     fn try_from(written: BTreeMap<String, Secret>) -> Result<Self, String> {
         let mut headers = BTreeMap::new();
         for (name, secret) in written {
+            // Not repeated, since what follows the colon is meant as the text.
+            if name.contains(':') {
+                return Err(
+                    "a header is written as a key and its text, not as one text with a colon in it".into()
+                );
+            }
             let parsed: HeaderName = name.parse().map_err(|_invalid| {
                 format!("{name:?} is not the name of an HTTP header: letters, digits and dashes")
             })?;
@@ -100,6 +116,7 @@ mod tests {
     #[test]
     fn headers_that_cannot_be_sent_are_refused_when_they_are_read() {
         insta::assert_snapshot!(parse(r#"{"X Qlik": "a"}"#).unwrap_err(), @r#""X Qlik" is not the name of an HTTP header: letters, digits and dashes"#);
+        insta::assert_snapshot!(parse(r#"{"Cookie: canary": ""}"#).unwrap_err(), @"a header is written as a key and its text, not as one text with a colon in it");
         insta::assert_snapshot!(parse(r#"{"Content-Length": "5"}"#).unwrap_err(), @r#"the header "Content-Length" is set by the HTTP client itself"#);
         insta::assert_snapshot!(parse(r#"{"X-User": "a\nb"}"#).unwrap_err(), @r#"the text of the header "X-User" contains a line break or control character"#);
         insta::assert_snapshot!(parse(r#"{"X-User": "a", "x-user": "b"}"#).unwrap_err(), @r#"the header "x-user" is given twice"#);
@@ -116,11 +133,25 @@ mod tests {
 
     #[test]
     fn only_headers_that_give_access_are_warned_about() {
-        let headers =
-            parse(r#"{"Authorization": "Basic canary", "X-Api-Key": "canary", "X-Qlik-User": "me"}"#)
-                .unwrap();
-        let keys: Vec<_> = headers.warnings("headers").into_iter().map(|warning| warning.key).collect();
-        assert_eq!(keys, ["headers.authorization", "headers.x-api-key"]);
+        let headers = parse(
+            r#"{"Authorization": "canary", "Subscription-Key": "canary", "X-Auth-Token": "canary",
+                "X-Qlik-Session": "canary", "X-Qlik-User": "me", "X-Qlik-Xrfkey": "0123456789abcdef"}"#,
+        )
+        .unwrap();
+        let keys: Vec<_> = headers.warnings("h").into_iter().map(|warning| warning.key).collect();
+        assert_eq!(keys, ["h.authorization", "h.subscription-key", "h.x-auth-token", "h.x-qlik-session"]);
         assert!(!format!("{headers:?}").contains("canary"));
+    }
+
+    #[test]
+    fn headers_are_confidential_by_their_name_or_because_they_are_kept_apart() {
+        for (json, expected) in [
+            (r#"{"Cookie": "canary"}"#, true),
+            (r#"{"X-Site": {"env": "SITE"}}"#, true),
+            (r#"{"X-Qlik-User": "me"}"#, false),
+            ("{}", false),
+        ] {
+            assert_eq!(parse(json).unwrap().are_confidential(), expected, "{json}");
+        }
     }
 }

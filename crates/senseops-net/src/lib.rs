@@ -26,6 +26,7 @@ mod explain;
 mod failure;
 mod file;
 mod headers;
+mod names;
 mod tls;
 
 pub use answer::{BodyError, Refusal, classify, excerpt, read_limited, retry_after};
@@ -34,6 +35,6 @@ pub use failure::{Failure, Reason, origin_of};
 pub use file::resolve;
 pub use headers::Headers;
 pub use reqwest::header::{self, HeaderMap, HeaderValue};
-pub use reqwest::{Method, RequestBuilder, Response, StatusCode};
+pub use reqwest::{RequestBuilder, Response, StatusCode};
 pub use tls::{ClientIdentity, TlsSettings, Verify};
 pub use url::Url;

@@ -59,6 +59,18 @@ impl HealthcheckConfig {
     pub fn of(servers: impl IntoIterator<Item = ServerConfig>) -> Self {
         Self { servers: servers.into_iter().collect(), ..Self::default() }
     }
+
+    /// What is lost because the address of this server, the setting `key`, is that of plain HTTP.
+    fn without_tls(&self, server: &ServerConfig, key: &str) -> impl Iterator<Item = Warning> {
+        let no_tls = TlsSettings::default();
+        let has_tls = self.tls != no_tls || server.tls != no_tls;
+        let has_secrets = self.headers.are_confidential() || server.headers.are_confidential();
+        let unused = has_tls
+            .then_some("http:// goes without TLS, so the settings in tls are not used; write https://");
+        let readable = has_secrets
+            .then_some("http:// goes without TLS, so anyone on the way can read the headers; write https://");
+        [unused, readable].into_iter().flatten().map(move |message| Warning::at(key, message))
+    }
 }
 
 impl Default for HealthcheckConfig {
@@ -88,6 +100,11 @@ impl ServerConfig {
 }
 
 impl ServerUrl {
+    /// Whether anyone on the way can read and change what is sent.
+    fn is_plain(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+
     /// Where its engine tells how it is.
     pub(crate) fn healthcheck(&self) -> Url {
         let mut url = self.0.clone();
@@ -101,17 +118,22 @@ impl FromStr for ServerUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
-        // The text is not repeated when it holds a password.
+        // What may hold a password or a ticket is not repeated.
+        let has_login = match &url {
+            Some(url) => !url.username().is_empty() || url.password().is_some(),
+            None => text.contains('@'),
+        };
+        if has_login {
+            return Err("an address must not hold a user or password; send them as a header".into());
+        }
         let Some(url) = url else {
             return Err(format!("{text:?} is not an address such as https://server1.company.net:4747"));
         };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("an address must not hold a user or password; send them as a header".into());
-        }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(format!(
-                "{text:?} has something after its path; expected https://host:port or https://host/path"
-            ));
+            return Err(
+                "the address has something after its path; expected https://host:port or https://host/path"
+                    .into(),
+            );
         }
         Ok(Self(url))
     }
@@ -142,7 +164,7 @@ impl SourceConfig for HealthcheckConfig {
                 "expected at least one server: { name: Server1, url: \"https://server1.company.net:4747\" }";
             return Err(PlanError::at("servers", message));
         }
-        let schedule = Schedule { interval: self.interval.get(), timeout: self.timeout.get() };
+        let schedule = Schedule { interval: self.interval, timeout: self.timeout };
         let mut planned = Vec::with_capacity(self.servers.len());
         let mut names = HashMap::new();
         for (index, server) in self.servers.into_iter().enumerate() {
@@ -164,6 +186,9 @@ impl SourceConfig for HealthcheckConfig {
         for (index, server) in self.servers.iter().enumerate() {
             warnings.extend(server.tls.warnings(&format!("servers.{index}.tls")));
             warnings.extend(server.headers.warnings(&format!("servers.{index}.headers")));
+            if server.url.is_plain() {
+                warnings.extend(self.without_tls(server, &format!("servers.{index}.url")));
+            }
         }
         warnings
     }
@@ -210,13 +235,7 @@ mod tests {
 
     #[test]
     fn the_sample_shows_every_key_with_a_good_value() {
-        // `#key` is a key at its default or an example, `# text` a remark.
-        let active = HealthcheckConfig::SAMPLE.lines().map(|line| match line.split_once('#') {
-            Some((indent, rest)) if !rest.starts_with(' ') => format!("{indent}{rest}"),
-            _ => line.to_owned(),
-        });
-        let uncommented = active.collect::<Vec<_>>().join("\n");
-        let all = parse(&uncommented).unwrap();
+        let all = parse(&senseops_testkit::sample::uncommented(HealthcheckConfig::SAMPLE)).unwrap();
         assert_eq!((all.interval, all.timeout), (Span::from_secs(15), Span::from_secs(5)));
         let server = all.servers.first().unwrap();
         assert_ne!(server.tls, TlsSettings::default());
@@ -232,7 +251,8 @@ mod tests {
         insta::assert_snapshot!(error("server1"), @r#""server1" is not an address such as https://server1.company.net:4747"#);
         insta::assert_snapshot!(error("ftp://server1"), @r#""ftp://server1" is not an address such as https://server1.company.net:4747"#);
         insta::assert_snapshot!(error("https://me:canary@server1:4747"), @"an address must not hold a user or password; send them as a header");
-        insta::assert_snapshot!(error("https://server1:4747/?x=1"), @r#""https://server1:4747/?x=1" has something after its path; expected https://host:port or https://host/path"#);
+        insta::assert_snapshot!(error("admin:canary@server1:4747"), @"an address must not hold a user or password; send them as a header");
+        insta::assert_snapshot!(error("https://server1:4747/?ticket=canary"), @"the address has something after its path; expected https://host:port or https://host/path");
     }
 
     #[test]
@@ -272,5 +292,23 @@ servers:
         let keys: Vec<_> = config.warnings().into_iter().map(|warning| warning.key).collect();
         assert_eq!(keys, ["headers.authorization", "servers.0.tls.verify", "servers.1.headers.x-api-key"]);
         assert!(!format!("{config:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_plain_http_makes_useless_or_readable_is_warned_about() {
+        let warnings = |yaml: &str| {
+            let warnings = parse(yaml).unwrap().warnings().into_iter();
+            let lines = warnings.map(|warning| format!("{}: {}", warning.key, warning.message));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!(warnings("
+tls: { ca: root.pem }
+servers:
+- { name: a, url: 'https://a' }
+- { name: b, url: 'http://b', headers: { Cookie: { env: COOKIE } } }"), @"
+        servers.1.url: http:// goes without TLS, so the settings in tls are not used; write https://
+        servers.1.url: http:// goes without TLS, so anyone on the way can read the headers; write https://
+        ");
+        assert_eq!(warnings("servers: [{ name: a, url: 'http://a', headers: { X-Site: one } }]"), "");
     }
 }

@@ -2,17 +2,28 @@
 //!
 //! The shape is Qlik's: help.qlik.com, Qlik Sense for developers, "Engine healthcheck JSON API". It has grown over the
 //! years, engines have been seen to send negative counters, and a missing value must not become a zero: so a field
-//! that is not as it should be is skipped and counted, and the others are kept.
+//! that is not as it should be is skipped and counted, and the others are kept. That is why the document is taken
+//! apart into pieces of JSON before any value is read: a number beyond all bounds, `1e999`, spoils only its own field.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
 
 use senseops_core::{Fields, Text, Value};
 use senseops_qlik::AppNames;
-use serde_json::{Map, Value as Json};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value as Json;
+use serde_json::error::Category;
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 /// Longer texts are no versions, times or app ids.
 const MAX_TEXT_BYTES: usize = 1024;
+
+/// The most app ids that are kept of a list. Engines hold a few thousand apps at most, and an answer full of ids would
+/// become an event ten times its size.
+const MAX_APPS: usize = 10_000;
 
 /// What an engine says about itself.
 #[derive(Debug, PartialEq)]
@@ -43,6 +54,8 @@ pub(crate) enum Why {
     /// Of another type than documented.
     Type,
     TooLong,
+    /// An app id without a character.
+    Empty,
 }
 
 /// The body is no health document.
@@ -52,12 +65,31 @@ pub(crate) enum Unreadable {
     Empty,
     #[error("a web page, most likely a login page, instead of JSON")]
     Html,
-    #[error("JSON that breaks off after {bytes} bytes")]
-    Cut { bytes: usize },
-    #[error("no JSON: line {line}, column {column} cannot be read")]
-    Malformed { line: usize, column: usize },
+    #[error("JSON that breaks off")]
+    Cut(Spot),
+    #[error("something that is not JSON")]
+    Malformed(Spot),
     #[error("JSON, but none of the fields of the health API")]
     Foreign,
+}
+
+/// Where a document cannot be read. It differs from poll to poll, and so is no part of the sentence.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+/// An object of the document; its values are not read yet.
+type Object<'a> = HashMap<String, &'a RawValue>;
+
+/// A list of app ids, and how many were left out.
+#[derive(Default)]
+struct Apps {
+    ids: Vec<Text>,
+    too_long: u64,
+    wrong: u64,
+    empty: u64,
 }
 
 /// A value of the document and the field it becomes.
@@ -153,14 +185,14 @@ pub(crate) fn health(body: &[u8], names: &AppNames) -> Result<Health, Unreadable
         Some(b'<') => return Err(Unreadable::Html),
         Some(_) => {}
     }
-    let document: Json = serde_json::from_slice(body).map_err(|error| {
-        if error.is_eof() {
-            Unreadable::Cut { bytes: body.len() }
-        } else {
-            Unreadable::Malformed { line: error.line(), column: error.column() }
+    let document: Object<'_> = serde_json::from_slice(body).map_err(|error| {
+        let spot = Spot { line: error.line(), column: error.column() };
+        match error.classify() {
+            Category::Eof => Unreadable::Cut(spot),
+            Category::Data => Unreadable::Foreign,
+            Category::Syntax | Category::Io => Unreadable::Malformed(spot),
         }
     })?;
-    let Json::Object(document) = document else { return Err(Unreadable::Foreign) };
     let reader = Reader { names: (!names.is_empty()).then_some(names), skipped: Vec::new() };
     reader.read(&document)
 }
@@ -171,18 +203,15 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(mut self, document: &Map<String, Json>) -> Result<Health, Unreadable> {
+    fn read(mut self, document: &Object<'_>) -> Result<Health, Unreadable> {
         let mut fields = Fields::with_capacity(3 + GROUPS.len());
         self.leaf(Ok(document), &VERSION, &mut fields);
         self.leaf(Ok(document), &STARTED, &mut fields);
         for (name, leaves) in GROUPS {
-            let group = match document.get(*name) {
-                Some(Json::Object(group)) => Ok(group),
-                other => Err(why_not(other)),
-            };
+            let group = present(document.get(*name).copied()).and_then(piece::<Object<'_>>);
             let mut found = Fields::with_capacity(leaves.len());
             for leaf in *leaves {
-                self.leaf(group, leaf, &mut found);
+                self.leaf(group.as_ref().map_err(|why| *why), leaf, &mut found);
             }
             if !found.is_empty() {
                 fields.push(*name, found);
@@ -196,18 +225,17 @@ impl Reader<'_> {
     }
 
     /// Adds a value to `fields`, or what is wrong with it to the skipped ones.
-    fn leaf(&mut self, group: Result<&Map<String, Json>, Why>, leaf: &Leaf, fields: &mut Fields) {
-        let found = group.and_then(|group| {
-            let value = leaf.keys.iter().find_map(|key| group.get(*key));
-            value.filter(|value| !value.is_null()).ok_or_else(|| why_not(value))
-        });
+    fn leaf(&mut self, group: Result<&Object<'_>, Why>, leaf: &Leaf, fields: &mut Fields) {
+        let found =
+            group.and_then(|group| present(leaf.keys.iter().find_map(|key| group.get(*key).copied())));
+        let value = || found.and_then(piece::<Json>);
         let read = match leaf.shape {
-            Shape::Amount => found.and_then(amount).map(Value::from),
-            Shape::Count => found.and_then(whole).and_then(not_negative),
-            Shape::Counter => found.and_then(whole),
-            Shape::Text => found.and_then(text).map(|text| Value::from(Text::from(text))),
-            Shape::Flag => found.and_then(|value| value.as_bool().map(Value::from).ok_or(Why::Type)),
-            Shape::Apps(names) => match found.and_then(|value| value.as_array().ok_or(Why::Type)) {
+            Shape::Amount => value().and_then(|value| amount(&value)).map(Value::from),
+            Shape::Count => value().and_then(|value| whole(&value)).and_then(not_negative),
+            Shape::Counter => value().and_then(|value| whole(&value)),
+            Shape::Text => value().and_then(|value| text(&value)).map(Value::from),
+            Shape::Flag => value().and_then(|value| value.as_bool().map(Value::from).ok_or(Why::Type)),
+            Shape::Apps(names) => match found.and_then(piece::<Apps>) {
                 Ok(apps) => return self.apps(apps, leaf, names, fields),
                 Err(why) => Err(why),
             },
@@ -218,29 +246,19 @@ impl Reader<'_> {
         }
     }
 
-    fn apps(&mut self, apps: &[Json], leaf: &Leaf, names_field: &'static str, fields: &mut Fields) {
-        let mut ids = Vec::with_capacity(apps.len());
-        let mut names = Vec::with_capacity(if self.names.is_some() { apps.len() } else { 0 });
-        let (mut too_long, mut wrong) = (0, 0);
-        for app in apps {
-            match text(app) {
-                Ok(id) => {
-                    let id = Text::from(id);
-                    if let Some(known) = self.names {
-                        names.push(Value::from(known.get(&id).unwrap_or_else(|| id.clone())));
-                    }
-                    ids.push(Value::from(id));
-                }
-                Err(Why::TooLong) => too_long += 1,
-                Err(_) => wrong += 1,
-            }
-        }
-        fields.push(leaf.name, ids);
-        if self.names.is_some() {
+    fn apps(&mut self, apps: Apps, leaf: &Leaf, names_field: &'static str, fields: &mut Fields) {
+        let Apps { ids, too_long, wrong, empty } = apps;
+        let names = self.names.map(|known| {
+            let name = |id: &Text| known.get(id).unwrap_or_else(|| id.clone());
+            ids.iter().map(|id| Value::from(name(id))).collect::<Vec<_>>()
+        });
+        fields.push(leaf.name, ids.into_iter().map(Value::from).collect::<Vec<_>>());
+        if let Some(names) = names {
             fields.push(names_field, names);
         }
         self.skip(leaf, Why::TooLong, too_long);
         self.skip(leaf, Why::Type, wrong);
+        self.skip(leaf, Why::Empty, empty);
     }
 
     fn skip(&mut self, leaf: &Leaf, why: Why, count: u64) {
@@ -258,22 +276,63 @@ impl Why {
             Self::Negative => "negative",
             Self::Type => "type",
             Self::TooLong => "too_long",
+            Self::Empty => "empty",
         }
     }
 }
 
-/// What is wrong with a value that is not there, or not of the expected type.
-fn why_not(value: Option<&Json>) -> Why {
-    match value {
-        None => Why::Missing,
-        Some(Json::Null) => Why::Null,
-        Some(_) => Why::Type,
+impl Apps {
+    fn add(&mut self, id: Result<Text, Why>) {
+        match id {
+            Ok(id) if id.is_empty() => self.empty += 1,
+            Ok(id) if self.ids.len() < MAX_APPS => self.ids.push(id),
+            Ok(_) | Err(Why::TooLong) => self.too_long += 1,
+            Err(_) => self.wrong += 1,
+        }
     }
 }
 
-fn text(value: &Json) -> Result<&str, Why> {
+impl<'de> Deserialize<'de> for Apps {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+
+        impl<'de> Visitor<'de> for List {
+            type Value = Apps;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of app ids")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Apps, A::Error> {
+                let mut apps = Apps::default();
+                while let Some(app) = list.next_element::<&RawValue>()? {
+                    apps.add(piece::<Json>(app).and_then(|app| text(&app)));
+                }
+                Ok(apps)
+            }
+        }
+
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// A value that is there.
+fn present(value: Option<&RawValue>) -> Result<&RawValue, Why> {
+    match value {
+        None => Err(Why::Missing),
+        Some(value) if value.get() == "null" => Err(Why::Null),
+        Some(value) => Ok(value),
+    }
+}
+
+/// Reads a piece of the document. That it is JSON is known, so it is of another type, or a number without bounds.
+fn piece<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Result<T, Why> {
+    serde_json::from_str(value.get()).map_err(|_unfit| Why::Type)
+}
+
+fn text(value: &Json) -> Result<Text, Why> {
     let text = value.as_str().ok_or(Why::Type)?;
-    if text.len() <= MAX_TEXT_BYTES { Ok(text) } else { Err(Why::TooLong) }
+    if text.len() <= MAX_TEXT_BYTES { Ok(text.into()) } else { Err(Why::TooLong) }
 }
 
 /// A number that is not negative, whole or not; also one in quotes.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use senseops_core::{Body, BoxError, Build, Event, Fields, Gather, GatherError, Kind, Level, State};
 use senseops_net::{
-    BodyError, Failure, HttpClient, Reason, Response, StatusCode, header, origin_of, read_limited,
+    BodyError, Failure, HttpClient, Reason, Response, StatusCode, excerpt, header, origin_of, read_limited,
 };
 use senseops_qlik::AppNames;
 use tokio::time::Instant;
+use tracing::debug;
 
 use crate::parse::{self, Health, Unreadable};
 use crate::server::Server;
@@ -64,11 +65,15 @@ impl Poller {
     }
 
     async fn ask(&self, deadline: Instant) -> Result<Response, Failure> {
-        let first = self.ask_once(deadline).await;
-        match first {
-            // The server may have closed the kept-alive connection at the moment of the request.
-            Err(Failure { reason: Reason::Reset, .. }) => self.ask_once(deadline).await,
-            _ => first,
+        let first = match self.ask_once(deadline).await {
+            Err(failure) if failure.reason == Reason::Reset => failure,
+            told => return told,
+        };
+        // The server may have closed the kept-alive connection at the moment of the request.
+        match self.ask_once(deadline).await {
+            // There was not much time left for the second, so the first tells more.
+            Err(failure) if failure.reason == Reason::Timeout => Err(first),
+            told => told,
         }
     }
 
@@ -102,7 +107,7 @@ impl Poller {
             // What follows the path of a login page can be a ticket.
             let target = location.and_then(|location| url.join(location).ok()).map_or_else(
                 || "another page".to_owned(),
-                |target| format!("{}{}", origin_of(&target), target.path()),
+                |target| excerpt(format!("{}{}", origin_of(&target), target.path()).as_bytes()),
             );
             return Failure::new(Reason::Redirect, format!("{url} redirects to {target}"), ADVICE_FOR_LOGIN);
         }
@@ -119,13 +124,11 @@ impl Poller {
     fn unreadable(&self, unreadable: &Unreadable) -> Failure {
         let (reason, advice) = match unreadable {
             Unreadable::Html => (Reason::LoginPage, ADVICE_FOR_LOGIN),
-            Unreadable::Empty
-            | Unreadable::Cut { .. }
-            | Unreadable::Malformed { .. }
-            | Unreadable::Foreign => {
+            Unreadable::Empty | Unreadable::Cut(_) | Unreadable::Malformed(_) | Unreadable::Foreign => {
                 (Reason::BadBody, "check that the address is that of an engine, and for proxies on the way")
             }
         };
+        debug!(component = self.build.component, ?unreadable, "answer cannot be read");
         Failure::new(reason, format!("{} answered {unreadable}", self.origin()), advice)
     }
 
@@ -184,7 +187,7 @@ impl Gather for Poller {
     async fn probe(&mut self) -> Result<Option<String>, BoxError> {
         let polled = self.poll().await;
         let health = polled.health.map_err(|failure| self.sentence(&failure))?;
-        let text = |name| health.fields.text(name).unwrap_or("unknown");
+        let text = |name| excerpt(health.fields.text(name).unwrap_or("unknown").as_bytes());
         Ok(Some(format!(
             "Qlik Sense engine {}, started {}, {} ms",
             text("version"),

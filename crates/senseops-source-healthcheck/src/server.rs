@@ -1,9 +1,9 @@
 //! One server to poll, and the factory of its component.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
+use senseops_core::settings::Span;
 use senseops_core::{Build, BuildError, LabelSet, Periodic, Schedule, Source, SourceFactory};
 use senseops_net::{HeaderMap, HeaderValue, Headers, HttpClient, TlsSettings, Url, header};
 use senseops_qlik::AppNames;
@@ -21,9 +21,16 @@ pub(crate) struct Server {
     pub(crate) labels: Arc<LabelSet>,
     tls: TlsSettings,
     headers: Headers,
-    /// Where these settings were written, for errors.
-    tls_key: String,
-    headers_key: String,
+    /// What of these settings is the server's own.
+    own: Own,
+}
+
+/// The table that is about one server alone.
+#[derive(Debug)]
+struct Own {
+    index: usize,
+    tls: TlsSettings,
+    headers: Headers,
 }
 
 /// Builds the component of one server.
@@ -35,22 +42,44 @@ struct PolledServer {
 impl Server {
     /// The server at `index` of the configuration, with the settings that are the same for all.
     pub(crate) fn new(config: ServerConfig, index: usize, tls: &TlsSettings, headers: &Headers) -> Self {
-        let key =
-            |own: bool, table: &str| if own { format!("servers.{index}.{table}") } else { table.to_owned() };
         Self {
             labels: Arc::new(labels(&config)),
             url: config.url.healthcheck(),
-            tls_key: key(config.tls != TlsSettings::default(), "tls"),
-            headers_key: key(config.headers != Headers::default(), "headers"),
-            tls: config.tls.over(tls),
-            headers: config.headers.over(headers),
+            tls: config.tls.clone().over(tls),
+            headers: config.headers.clone().over(headers),
+            own: Own { index, tls: config.tls, headers: config.headers },
             name: config.name,
         }
+    }
+
+    async fn client(&self, timeout: Span) -> Result<HttpClient, BuildError> {
+        let mut headers = HeaderMap::from_iter([
+            (header::ACCEPT, HeaderValue::from_static("application/json")),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        ]);
+        headers.extend(self.headers.resolve("headers").await?);
+        HttpClient::new(&self.tls, "tls", timeout.get(), headers).await
     }
 
     /// The factory of its component.
     pub(crate) fn polled(self, schedule: Schedule) -> impl SourceFactory + 'static {
         PolledServer { server: Arc::new(self), schedule }
+    }
+}
+
+impl Own {
+    /// The error, with the key as it is written: in the table of this server, or in that for all servers.
+    fn locate(&self, mut error: BuildError) -> BuildError {
+        let is_own = match error.key.split_once('.') {
+            Some(("tls", "ca")) => self.tls.ca.is_some(),
+            Some(("tls", "cert" | "key" | "passphrase")) => self.tls.identity.is_some(),
+            Some(("headers", name)) => self.headers.contains(name),
+            Some(_) | None => false,
+        };
+        if is_own {
+            error.key = format!("servers.{}.{}", self.index, error.key);
+        }
+        error
     }
 }
 
@@ -69,16 +98,13 @@ fn labels(config: &ServerConfig) -> LabelSet {
 impl SourceFactory for PolledServer {
     async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
         let server = &self.server;
-        let mut headers = HeaderMap::from_iter([
-            (header::ACCEPT, HeaderValue::from_static("application/json")),
-            (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        ]);
-        headers.extend(server.headers.resolve(&server.headers_key).await?);
-        let client = HttpClient::new(&server.tls, &server.tls_key, self.schedule.timeout, headers).await?;
+        let timeout = self.schedule.timeout;
+        let client = server.client(timeout).await.map_err(|error| server.own.locate(error))?;
         let names = build.shared.get::<AppNames>();
-        let poller = Poller::new(Arc::clone(server), client, names, build, self.schedule.timeout);
+        let poller = Poller::new(Arc::clone(server), client, names, build, timeout.get());
         // A poll ends in time by itself and then says why; this is for what nobody thought of.
-        let timeout = self.schedule.timeout.saturating_add(Duration::from_secs(1));
+        let millis = u64::try_from(timeout.get().as_millis()).unwrap_or(u64::MAX);
+        let timeout = Span::from_millis(millis.saturating_add(1000));
         Ok(Box::new(Periodic::new(poller, Schedule { timeout, ..self.schedule })))
     }
 }

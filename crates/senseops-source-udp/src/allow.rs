@@ -9,15 +9,20 @@ use std::time::Duration;
 use futures::Stream;
 use futures::future::join_all;
 use futures::stream::unfold;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 use tokio::net::lookup_host;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 /// How often host names are looked up.
 const LOOKUP_INTERVAL: Duration = Duration::from_mins(1);
 /// The longest that the look-up of one name may take.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the addresses of a name count after it was last found. Long enough for an outage of the name server, and
+/// short enough that a server whose name was taken away cannot send for ever.
+const FORGET_AFTER: Duration = Duration::from_hours(1);
+/// How many bits of an IPv6 address say that it is a mapped IPv4 address.
+const MAPPED_BITS: u8 = 96;
 
 /// One line of an allow-list: `10.1.2.3`, `10.0.0.0/8`, `fd00::/8` or `sense1.company.net`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -41,12 +46,19 @@ pub(crate) struct AllowList {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Names {
     addresses: HashSet<IpAddr>,
+    /// Those that have no address.
     unknown: Vec<String>,
+    /// Those that cannot be found now, but have the addresses of before.
+    stale: Vec<String>,
 }
 
+#[derive(Debug)]
 struct Host {
     name: String,
     addresses: Vec<IpAddr>,
+    /// When these addresses were last confirmed.
+    confirmed: Option<Instant>,
+    is_stale: bool,
 }
 
 impl FromStr for AllowEntry {
@@ -57,7 +69,7 @@ impl FromStr for AllowEntry {
             return Ok(Self::Network(address.to_canonical().into()));
         }
         if let Ok(network) = text.parse::<IpNet>() {
-            return Ok(Self::Network(network));
+            return canonical(network).map(Self::Network);
         }
         let is_name = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
         let is_number = text.chars().all(|c| c.is_ascii_digit() || c == '.');
@@ -69,6 +81,19 @@ impl FromStr for AllowEntry {
     }
 }
 
+/// The network in the form in which senders are compared: IPv4 as such, not mapped into IPv6.
+fn canonical(network: IpNet) -> Result<IpNet, String> {
+    let IpNet::V6(mapped) = network else { return Ok(network) };
+    let Some(address) = mapped.addr().to_ipv4_mapped() else { return Ok(network) };
+    let prefix = mapped.prefix_len().checked_sub(MAPPED_BITS);
+    let network = prefix.and_then(|prefix| Ipv4Net::new(address, prefix).ok());
+    network.map(IpNet::V4).ok_or_else(|| {
+        format!(
+            "{mapped} covers more than the IPv4 addresses in it; write the IPv4 network, such as 10.0.0.0/8"
+        )
+    })
+}
+
 impl TryFrom<String> for AllowEntry {
     type Error = String;
 
@@ -78,10 +103,10 @@ impl TryFrom<String> for AllowEntry {
 }
 
 impl AllowList {
-    /// The list of these entries; without any, everybody is allowed. Of its names, nothing is known yet.
-    pub(crate) fn new(entries: &[AllowEntry]) -> Self {
-        let mut list = Self { everybody: entries.is_empty(), ..Self::default() };
-        for entry in entries {
+    /// The list of these entries; without a list, everybody is allowed. Of its names, nothing is known yet.
+    pub(crate) fn new(entries: Option<&[AllowEntry]>) -> Self {
+        let mut list = Self { everybody: entries.is_none(), ..Self::default() };
+        for entry in entries.unwrap_or_default() {
             match entry {
                 AllowEntry::Network(network) => list.networks.push(*network),
                 AllowEntry::Host(name) => list.names.unknown.push(name.clone()),
@@ -109,7 +134,7 @@ impl AllowList {
         self.everybody
     }
 
-    /// Whether no address is allowed, because there are only names and none of them has one.
+    /// Whether no address is allowed: the list is empty, or has only names and none of them has one.
     pub(crate) fn allows_nobody(&self) -> bool {
         !self.everybody && self.networks.is_empty() && self.names.addresses.is_empty()
     }
@@ -118,14 +143,20 @@ impl AllowList {
     pub(crate) fn unknown_names(&self) -> &[String] {
         &self.names.unknown
     }
+
+    /// The names that cannot be found now, whose addresses of before still count.
+    pub(crate) fn stale_names(&self) -> &[String] {
+        &self.names.stale
+    }
 }
 
 /// Looks the host names of an allow-list up: at once, then every minute, for ever.
 ///
-/// A name keeps its addresses while it cannot be looked up, so that senders survive an outage of the name server.
+/// A name keeps its addresses for [`FORGET_AFTER`] while it cannot be looked up, so that senders survive an outage of
+/// the name server.
 pub(crate) fn lookups(entries: &[AllowEntry]) -> impl Stream<Item = Names> + use<> {
     let hosts = entries.iter().filter_map(|entry| match entry {
-        AllowEntry::Host(name) => Some(Host { name: name.clone(), addresses: Vec::new() }),
+        AllowEntry::Host(name) => Some(Host::new(name)),
         AllowEntry::Network(_) => None,
     });
     let mut ticks = interval(LOOKUP_INTERVAL);
@@ -139,24 +170,52 @@ pub(crate) fn lookups(entries: &[AllowEntry]) -> impl Stream<Item = Names> + use
 
 impl Names {
     fn of(hosts: &[Host]) -> Self {
+        let names = |wanted: fn(&Host) -> bool| {
+            hosts.iter().filter(|host| wanted(host)).map(|host| host.name.clone()).collect()
+        };
         Self {
             addresses: hosts.iter().flat_map(|host| host.addresses.iter().copied()).collect(),
-            unknown: hosts
-                .iter()
-                .filter(|host| host.addresses.is_empty())
-                .map(|host| host.name.clone())
-                .collect(),
+            unknown: names(|host| host.addresses.is_empty()),
+            stale: names(|host| host.is_stale && !host.addresses.is_empty()),
         }
     }
 }
 
+#[cfg(test)]
+impl Names {
+    /// A name that was found before, and cannot be found now.
+    pub(crate) fn stale(name: &str, address: IpAddr) -> Self {
+        Self { addresses: HashSet::from([address]), unknown: Vec::new(), stale: vec![name.to_owned()] }
+    }
+}
+
 impl Host {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), addresses: Vec::new(), confirmed: None, is_stale: false }
+    }
+
     async fn look_up(&mut self) {
         let found = timeout(LOOKUP_TIMEOUT, lookup_host((self.name.as_str(), 0))).await;
         let found = found.unwrap_or_else(|elapsed| Err(io::Error::from(elapsed)));
+        let found = found.map(|found| found.map(|address| address.ip().to_canonical()).collect());
+        self.learn(found, Instant::now());
+    }
+
+    /// Keeps what was found; or what was found before, for a while.
+    fn learn(&mut self, found: io::Result<Vec<IpAddr>>, now: Instant) {
+        self.is_stale = found.is_err();
         match found {
-            Ok(found) => self.addresses = found.map(|address| address.ip().to_canonical()).collect(),
-            Err(error) => tracing::debug!(name = self.name, %error, "host name not found"),
+            Ok(addresses) => {
+                self.addresses = addresses;
+                self.confirmed = Some(now);
+            }
+            Err(error) => {
+                tracing::debug!(name = self.name, %error, "host name not found");
+                let is_recent = |confirmed| now.duration_since(confirmed) < FORGET_AFTER;
+                if !self.confirmed.is_some_and(is_recent) {
+                    self.addresses.clear();
+                }
+            }
         }
     }
 }
@@ -166,7 +225,7 @@ mod tests {
     use super::*;
 
     fn list(entries: &[&str]) -> AllowList {
-        AllowList::new(&entries.iter().map(|entry| entry.parse().unwrap()).collect::<Vec<_>>())
+        AllowList::new(Some(&entries.iter().map(|entry| entry.parse().unwrap()).collect::<Vec<_>>()))
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -192,14 +251,52 @@ mod tests {
     #[test]
     fn an_entry_may_be_written_as_a_mapped_address() {
         assert!(list(&["::ffff:10.1.2.3"]).allows(ip("10.1.2.3")));
+        let network = list(&["::ffff:10.0.0.0/104"]);
+        assert!(network.allows(ip("10.1.2.3")) && network.allows(ip("::ffff:10.1.2.3")));
+        assert!(!network.allows(ip("11.1.2.3")));
+        let all = list(&["::ffff:0:0/96"]);
+        assert!(all.allows(ip("203.0.113.9")) && !all.allows(ip("fe80::1")));
+    }
+
+    #[test]
+    fn a_network_that_is_more_than_the_mapped_addresses_is_refused() {
+        let refused = "::ffff:10.0.0.0/64".parse::<AllowEntry>().unwrap_err();
+        insta::assert_snapshot!(refused, @"::ffff:10.0.0.0/64 covers more than the IPv4 addresses in it; write the IPv4 network, such as 10.0.0.0/8");
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_found_any_more_is_forgotten_after_a_while() {
+        let mut host = Host::new("sense1");
+        let begin = Instant::now();
+        let names = |host: &Host| Names::of(std::slice::from_ref(host));
+        let after = |host: &mut Host, time| {
+            host.learn(Err(io::Error::other("no name server")), begin + time);
+            let Names { addresses, unknown, stale } = names(host);
+            (addresses.len(), unknown.len(), stale.len())
+        };
+        assert_eq!(after(&mut host, Duration::ZERO), (0, 1, 0));
+        host.learn(Ok(vec![ip("10.0.0.1"), ip("10.0.0.2")]), begin);
+        assert_eq!(names(&host).stale, [""; 0]);
+        assert_eq!(after(&mut host, Duration::from_mins(1)), (2, 0, 1));
+        assert_eq!(after(&mut host, Duration::from_mins(59)), (2, 0, 1));
+        assert_eq!(after(&mut host, FORGET_AFTER), (0, 1, 0));
+        host.learn(Ok(vec![ip("10.0.0.3")]), begin + FORGET_AFTER);
+        assert_eq!(names(&host), Names { addresses: HashSet::from([ip("10.0.0.3")]), ..Names::default() });
     }
 
     #[test]
     fn without_a_list_everybody_is_allowed() {
-        let list = list(&[]);
+        let list = AllowList::new(None);
         assert!(list.allows(ip("203.0.113.9")));
         assert!(list.allows_everybody());
         assert!(!list.allows_nobody());
+    }
+
+    #[test]
+    fn an_empty_list_admits_nobody() {
+        let list = list(&[]);
+        assert!(list.allows_nobody());
+        assert!(!list.allows(ip("127.0.0.1")));
     }
 
     #[test]
@@ -209,7 +306,11 @@ mod tests {
         assert!(!list.allows(ip("10.0.0.1")));
         assert_eq!(list.unknown_names(), ["sense1", "sense2"]);
 
-        list.set_names(Names { addresses: HashSet::from([ip("10.0.0.1")]), unknown: vec!["sense2".into()] });
+        list.set_names(Names {
+            addresses: HashSet::from([ip("10.0.0.1")]),
+            unknown: vec!["sense2".into()],
+            ..Names::default()
+        });
         assert!(!list.allows_nobody());
         assert!(list.allows(ip("::ffff:10.0.0.1")));
         assert_eq!(list.unknown_names(), ["sense2"]);

@@ -9,7 +9,7 @@
 //! use senseops_source_udp::UdpConfig;
 //!
 //! let mut users = UdpConfig::listen("0.0.0.0:9997".parse()?);
-//! users.allow = vec!["10.0.0.0/8".parse()?, "sense1.company.net".parse()?];
+//! users.allow = Some(vec!["10.0.0.0/8".parse()?, "sense1.company.net".parse()?]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -36,7 +36,7 @@ impl Reception {
         let counter = |name| build.meter.counter(name, &[]);
         Self {
             component: build.component.clone(),
-            allow: AllowList::new(&config.allow),
+            allow: AllowList::new(config.allow.as_deref()),
             exclude: config.exclude.clone(),
             code_page: config.fallback_encoding,
             user_events: UserEvents::new(build.shared.get::<AppNames>()),
@@ -54,7 +54,7 @@ impl Reception {
             self.refuse_sender(sender);
             return None;
         }
-        let text = self.decode(datagram);
+        let (text, oddity) = self.decode(datagram);
         let user_event = match user_event::parse(&text) {
             Ok(user_event) => user_event,
             Err(malformed) => {
@@ -71,20 +71,18 @@ impl Reception {
         if user_event.known_command().is_none() {
             self.unknown_commands.add(1);
         }
+        if let Some(oddity) = oddity {
+            oddity.add(1);
+        }
         Some(self.user_events.event(&user_event))
     }
 
-    fn decode<'a>(&self, datagram: &'a [u8]) -> Cow<'a, str> {
+    /// The text of a datagram, and the counter of events whose text was not simply there.
+    fn decode<'a>(&self, datagram: &'a [u8]) -> (Cow<'a, str>, Option<&Counter>) {
         match (std::str::from_utf8(datagram), self.code_page) {
-            (Ok(text), _) => Cow::Borrowed(text),
-            (Err(_), Some(code_page)) => {
-                self.recoded.add(1);
-                code_page.decode(datagram)
-            }
-            (Err(_), None) => {
-                self.undecodable.add(1);
-                String::from_utf8_lossy(datagram)
-            }
+            (Ok(text), _) => (Cow::Borrowed(text), None),
+            (Err(_), Some(code_page)) => (code_page.decode(datagram), Some(&self.recoded)),
+            (Err(_), None) => (String::from_utf8_lossy(datagram), Some(&self.undecodable)),
         }
     }
 
@@ -150,7 +148,7 @@ mod tests {
         let mut reception = reception(&build, |config| {
             config.exclude = vec![UserPattern { directory: "lab".into(), user_id: "testuser?".into() }];
         });
-        let fixtures = include_str!("../../senseops-qlik/tests/fixtures/user-events.jsonl").lines();
+        let fixtures = include_str!("../tests/fixtures/user-events.jsonl").lines();
         let events = fixtures.map(|line| {
             let fixture: Fixture = serde_json::from_str(line).unwrap();
             let event = reception.receive(fixture.datagram.as_bytes(), LOOPBACK);
@@ -193,6 +191,19 @@ mod tests {
     }
 
     #[test]
+    fn only_events_are_counted_by_how_they_were_decoded() {
+        let build = Build::detached("udp.users");
+        let lab = UserPattern { directory: "LAB".into(), user_id: "*".into() };
+        let mut reception = reception(&build, |config| config.exclude = vec![lab]);
+        assert_eq!(reception.receive(b"\xff", LOOPBACK), None);
+        assert_eq!(reception.receive(b"sense1;Start session;LAB;J\xf6rg", LOOPBACK), None);
+        insta::assert_snapshot!(counts(&build), @"
+        excluded{} 1
+        refused{reason=unknown_type} 1
+        ");
+    }
+
+    #[test]
     fn utf_8_is_never_read_in_the_code_page() {
         let build = Build::detached("udp.users");
         let mut reception =
@@ -205,7 +216,8 @@ mod tests {
     #[test]
     fn a_sender_that_is_not_listed_is_refused_whatever_it_sends() {
         let build = Build::detached("udp.users");
-        let mut reception = reception(&build, |config| config.allow = vec!["10.0.0.0/8".parse().unwrap()]);
+        let mut reception =
+            reception(&build, |config| config.allow = Some(vec!["10.0.0.0/8".parse().unwrap()]));
         assert_eq!(reception.receive(b"sense1;Start session;LAB;anna", LOOPBACK), None);
         assert_eq!(reception.receive(b"garbage", LOOPBACK), None);
         assert!(

@@ -85,7 +85,7 @@ impl SourceFactory for UdpFactory {
 #[async_trait]
 impl Source for UdpSource {
     async fn run(&mut self, cx: Context) -> Result<(), SourceError> {
-        let mut lookups = pin!(allow::lookups(&self.config.allow));
+        let mut lookups = pin!(allow::lookups(self.config.allow.as_deref().unwrap_or_default()));
         if !self.reception.allow.unknown_names().is_empty() {
             // Nobody is refused because names are not looked up yet: the kernel holds what comes meanwhile, and after
             // a stop still does so for whoever gets the socket next.
@@ -206,6 +206,9 @@ fn pauses() -> Interval {
 
 fn condition(allow: &AllowList, granted: u64, asked: Size) -> Condition {
     let unknown = allow.unknown_names().join(", ");
+    if allow.allows_nobody() && unknown.is_empty() {
+        return Condition::Failing("nobody may send: the list allow is empty".to_owned());
+    }
     if allow.allows_nobody() {
         return Condition::Failing(format!(
             "nobody may send: no address is known for {unknown}; check the name server"
@@ -217,6 +220,12 @@ fn condition(allow: &AllowList, granted: u64, asked: Size) -> Condition {
     }
     if !unknown.is_empty() {
         remarks.push(format!("no address is known for {unknown}, so it may not send; check the name server"));
+    }
+    if !allow.stale_names().is_empty() {
+        let stale = allow.stale_names().join(", ");
+        remarks.push(format!(
+            "the addresses of {stale} are old, since the name cannot be looked up; an hour after it last was, it may not send; check the name server"
+        ));
     }
     if granted < asked.bytes() {
         let granted = Size::from_bytes(granted);
@@ -239,7 +248,11 @@ mod tests {
 
     fn reason(allow: &[&str], granted: u64) -> String {
         let entries: Vec<_> = allow.iter().map(|entry| entry.parse().unwrap()).collect();
-        match condition(&AllowList::new(&entries), granted, Size::from_bytes(1000)) {
+        reason_of(&AllowList::new(Some(&entries)), granted)
+    }
+
+    fn reason_of(allow: &AllowList, granted: u64) -> String {
+        match condition(allow, granted, Size::from_bytes(1000)) {
             Condition::Warning(reason) => format!("warning: {reason}"),
             Condition::Failing(reason) => format!("failing: {reason}"),
             fine @ (Condition::Starting | Condition::Ok) => format!("{fine:?}"),
@@ -249,9 +262,13 @@ mod tests {
     #[test]
     fn health_tells_what_an_operator_should_repair() {
         assert_eq!(reason(&["10.0.0.0/8"], 1000), "Ok");
-        insta::assert_snapshot!(reason(&[], 1000), @"warning: no allow-list, so everybody who reaches the port can send events; list the Sense servers in allow");
+        insta::assert_snapshot!(reason(&[], 1000), @"failing: nobody may send: the list allow is empty");
+        insta::assert_snapshot!(reason_of(&AllowList::new(None), 1000), @"warning: no allow-list, so everybody who reaches the port can send events; list the Sense servers in allow");
         insta::assert_snapshot!(reason(&["sense1", "sense2"], 1000), @"failing: nobody may send: no address is known for sense1, sense2; check the name server");
         insta::assert_snapshot!(reason(&["10.0.0.1", "sense1"], 1000), @"warning: no address is known for sense1, so it may not send; check the name server");
         insta::assert_snapshot!(reason(&["10.0.0.1"], 500), @"warning: the system grants a receive buffer of 500 B instead of 1000 B, so bursts may be lost; raise its limit (Linux: net.core.rmem_max)");
+        let mut list = AllowList::new(Some(&["sense1".parse().unwrap()]));
+        list.set_names(Names::stale("sense1", "10.0.0.1".parse().unwrap()));
+        insta::assert_snapshot!(reason_of(&list, 1000), @"warning: the addresses of sense1 are old, since the name cannot be looked up; an hour after it last was, it may not send; check the name server");
     }
 }

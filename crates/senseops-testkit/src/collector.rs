@@ -98,11 +98,12 @@ impl Intake for Collector {
         Receipt::known(outcome)
     }
 
-    async fn room(&self) {
+    async fn append_when_room(&self, new: Vec<Event>) -> Receipt {
         let mut room = self.0.room.subscribe();
         if room.wait_for(|room| *room).await.is_err() {
             // Closed only when the collector is gone, and then nobody is left to wait for.
         }
+        self.append(new)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Numbered events, so that deliveries can be counted.
+//! Numbered events, so that deliveries can be counted; and what a plugin's `sample.yaml` says.
 //!
 //! The number is the field [`NUMBER`], a whole number. Identity and time follow from it: the same number gives the
 //! same event on every call, and no two numbers have the same time.
@@ -81,6 +81,17 @@ pub fn numbers<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<u64> {
     events.into_iter().filter_map(number).collect()
 }
 
+/// A `sample.yaml` with every key in force: `#key` becomes `key` and keeps its indentation, `# text` stays a remark.
+pub fn uncommented(sample: &str) -> String {
+    let mut yaml = String::with_capacity(sample.len());
+    for line in sample.lines() {
+        let (indentation, content) = line.split_at(line.len() - line.trim_start().len());
+        let key = content.strip_prefix('#').filter(|key| !key.starts_with(' '));
+        yaml.extend([indentation, key.unwrap_or(content), "\n"]);
+    }
+    yaml
+}
+
 fn fields(number: u64) -> Fields {
     Fields::default().with(NUMBER, signed(number))
 }
@@ -105,6 +116,20 @@ mod tests {
             assert_eq!(event(number), event(number));
         }
         assert_eq!(numbers(&events(0..6)), [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn keys_are_uncommented_and_remarks_are_not() {
+        let sample = "# The interval.\n#interval: 15s\n\ntls:\n  ca: \"#1.pem\" # of the QMC\n  # Or none.\n  #verify: full\n";
+        insta::assert_snapshot!(uncommented(sample), @r##"
+        # The interval.
+        interval: 15s
+
+        tls:
+          ca: "#1.pem" # of the QMC
+          # Or none.
+          verify: full
+        "##);
     }
 
     #[test]

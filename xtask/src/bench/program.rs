@@ -45,7 +45,7 @@ impl Sos {
         let mut child = Command::new(binary)
             .args(["--log-format", "json", "run", "-c"])
             .arg(&config)
-            .env_remove("RUST_LOG")
+            .env("RUST_LOG", "warn,senseops=info,senseops::cli::run=debug")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -264,6 +264,19 @@ fn a_secret_of_the_wrong_type_is_not_shown() {
 }
 
 #[test]
+fn a_login_is_not_shown_whatever_it_was_written_for() {
+    let problems =
+        loaded("sources:\n  udp:\n    users: { listen: 'admin:can ary@server1:4747' }\n").unwrap_err();
+    let shown = format!("{problems:#}");
+    assert!(!shown.contains("ary"), "{shown}");
+    assert_snapshot!(shown, @"
+    sos.yaml:3:22: sources.udp.users.listen: expected an address with a port, such as 0.0.0.0:9997; found '***@server1:4747'
+        3 |     users: { listen: '***
+          |                      ^^^^
+    ");
+}
+
+#[test]
 fn nothing_to_run() {
     assert_snapshot!(problems_of(""), @"
     sos.yaml: sources: no source is configured and enabled, so there would be no events

@@ -20,6 +20,9 @@ pub(crate) struct Wanted {
 /// the chunk.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How many chunks are looked at before the cursor moves over those that are not wanted.
+const CHUNKS_PER_LOOK: usize = 1024;
+
 /// A batch, and how far the cursor may move once it is delivered.
 pub(crate) struct Collected {
     pub(crate) batch: Batch,
@@ -43,15 +46,12 @@ pub(crate) struct Collect {
 /// The events of a chunk that are still to be collected.
 struct Rest {
     events: Arc<[Event]>,
-    left: Left,
+    /// The positions of those that are wanted; `None` for all. Most sinks want all, and then no list is needed.
+    wanted: Option<Vec<usize>>,
+    /// How many of the wanted ones have been collected.
+    taken: usize,
     bytes_per_event: u64,
     position: Position,
-}
-
-/// Positions in a chunk. Most sinks want all of it, and then no list is needed.
-enum Left {
-    All,
-    Some(Vec<usize>),
 }
 
 /// A chunk and the positions that belong to the batch; `None` for all.
@@ -70,14 +70,15 @@ struct Filling {
 }
 
 impl Wanted {
-    fn of(&self, chunk: &Chunk) -> Left {
+    /// The positions of the wanted events; `None` for all.
+    fn of(&self, chunk: &Chunk) -> Option<Vec<usize>> {
         if !self.only.source(&chunk.source) {
-            return Left::Some(Vec::new());
+            return Some(Vec::new());
         }
         let wanted = |event: &Event| self.only.kind(event.kind) && self.accepts.event(event);
-        let selected: Vec<usize> =
-            chunk.events.iter().enumerate().filter(|(_, event)| wanted(event)).map(|(at, _)| at).collect();
-        if selected.len() == chunk.events.len() { Left::All } else { Left::Some(selected) }
+        let unwanted = chunk.events.iter().position(|event| !wanted(event))?;
+        let later = chunk.events.iter().enumerate().skip(unwanted).filter(|(_, event)| wanted(event));
+        Some((0..unwanted).chain(later.map(|(at, _)| at)).collect())
     }
 }
 
@@ -102,43 +103,61 @@ impl Collect {
         loop {
             // Asked before looking: what sources emitted until then is seen by the look.
             let draining = drain.is_requested();
-            self.take_what_is_there(reader).await;
-            if draining || self.is_full() {
-                return self.finish();
+            let has_more = self.take_what_is_there(reader).await;
+            if self.is_ready(has_more, draining) || !reader.journal_has_room() {
+                match self.finish() {
+                    None if !draining => {}
+                    collected => return collected,
+                }
+            }
+            if has_more {
+                continue;
             }
             match self.filling.due {
-                None if self.filling.through.is_some() => return self.finish(),
                 None => {
                     tokio::select! {
                         entry = reader.next() => self.add(entry),
-                        () = drain.requested() => {}
+                        () = drain.requested(), if !draining => {}
                     }
                 }
-                Some(due) if due <= Instant::now() => return self.finish(),
                 Some(due) => {
                     tokio::select! {
                         () = sleep_until(due.min(Instant::now() + LOOK_INTERVAL)) => {}
-                        () = drain.requested() => {}
+                        () = drain.requested(), if !draining => {}
                     }
                 }
             }
         }
     }
 
-    async fn take_what_is_there(&mut self, reader: &mut Reader<Chunk>) {
+    /// Whether the batch goes as it is.
+    fn is_ready(&self, has_more: bool, draining: bool) -> bool {
+        let is_due = self.filling.due.is_some_and(|due| due <= Instant::now());
+        // Nothing of what was looked at is wanted; the cursor moves on before the next look.
+        let is_skipping = self.filling.events == 0 && self.filling.through.is_some();
+        self.is_full() || is_due || is_skipping || (draining && !has_more)
+    }
+
+    /// Fills the batch from what can be read at once. Whether there may be more of that.
+    async fn take_what_is_there(&mut self, reader: &mut Reader<Chunk>) -> bool {
         if let Some(rest) = self.rest.take() {
             self.fill(rest);
         }
-        while !self.is_full() {
-            let Some(entry) = reader.next_if_any().await else { return };
+        for _ in 0..CHUNKS_PER_LOOK {
+            if self.is_full() {
+                return false;
+            }
+            let Some(entry) = reader.next_if_any().await else { return false };
             self.add(entry);
         }
+        true
     }
 
     fn add(&mut self, entry: Entry<Chunk>) {
-        let left = self.wanted.of(&entry.chunk);
+        let wanted = self.wanted.of(&entry.chunk);
         self.fill(Rest {
-            left,
+            wanted,
+            taken: 0,
             bytes_per_event: entry.bytes / u64::from(entry.events.max(1)),
             position: entry.position,
             events: entry.chunk.events,
@@ -147,28 +166,18 @@ impl Collect {
 
     /// Moves as much of `rest` into the batch as fits, at least one event if the batch is empty.
     fn fill(&mut self, mut rest: Rest) {
-        let wanted = match &rest.left {
-            Left::All => rest.events.len(),
-            Left::Some(positions) => positions.len(),
-        };
+        let wanted = rest.wanted.as_ref().map_or(rest.events.len(), Vec::len);
         let room_in_bytes = self.max_bytes.saturating_sub(self.filling.bytes) / rest.bytes_per_event.max(1);
         let room = (self.max_events - self.filling.events.min(self.max_events))
             .min(usize::try_from(room_in_bytes).unwrap_or(usize::MAX))
             .max(usize::from(self.filling.events == 0));
-        let taken = wanted.min(room);
-        let whole = taken == wanted;
+        let range = rest.taken..wanted.min(rest.taken + room);
+        let taken = range.len();
         if taken > 0 {
-            let selected = match &mut rest.left {
-                Left::All if whole => None,
-                Left::All => {
-                    let first = (0..taken).collect();
-                    rest.left = Left::Some((taken..wanted).collect());
-                    Some(first)
-                }
-                Left::Some(positions) => {
-                    let later = positions.split_off(taken);
-                    Some(std::mem::replace(positions, later))
-                }
+            let selected = match &rest.wanted {
+                Some(positions) => positions.get(range.clone()).map(<[usize]>::to_vec),
+                None if taken == rest.events.len() => None,
+                None => Some(range.clone().collect()),
             };
             // After a quiet time the first event goes at once; those that follow it closely wait for each other.
             self.filling.due.get_or_insert_with(|| Instant::now().max(self.earliest));
@@ -176,9 +185,10 @@ impl Collect {
             self.filling.events += taken;
             self.filling.bytes += rest.bytes_per_event * taken as u64;
         }
-        if whole {
+        if range.end == wanted {
             self.filling.through = Some(rest.position);
         } else {
+            rest.taken = range.end;
             self.rest = Some(rest);
         }
     }

@@ -1,18 +1,18 @@
 //! The place of a sink in a running pipeline: which instance is in use, and how it is replaced.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
-use senseops_core::{Build, Sink, SinkFactory, chain};
-use tokio::sync::watch;
+use senseops_core::{Build, Shutdown, Sink, SinkFactory, chain};
+use tokio::sync::{Mutex, watch};
 use tokio::time::sleep;
 
 use crate::backoff::Backoff;
 use crate::counters::SinkCounters;
-use crate::supervise::{FIRST_RESTART, LONGEST_RESTART, panic_text};
+use crate::supervise::{FIRST_RESTART, LONGEST_RESTART, RAN_WELL, guarded, panic_text};
 
 /// Holds the sink in use.
 pub(crate) struct SinkSlot {
@@ -20,7 +20,10 @@ pub(crate) struct SinkSlot {
     pub(crate) build: Build,
     pub(crate) counters: Arc<SinkCounters>,
     current: watch::Sender<Arc<dyn Sink>>,
-    restarts: Mutex<Backoff>,
+    /// Held while the sink is replaced, so that one failure leads to one replacement.
+    replacing: Mutex<()>,
+    /// The background work has failed lately, so writes that succeed do not make the sink healthy.
+    is_background_failing: AtomicBool,
 }
 
 impl SinkSlot {
@@ -30,7 +33,8 @@ impl SinkSlot {
             build,
             counters: Arc::default(),
             current: watch::Sender::new(sink),
-            restarts: Mutex::new(Backoff::new(FIRST_RESTART, LONGEST_RESTART)),
+            replacing: Mutex::default(),
+            is_background_failing: AtomicBool::new(false),
         }
     }
 
@@ -42,57 +46,92 @@ impl SinkSlot {
         Arc::clone(&self.current.borrow())
     }
 
-    /// Replaces the sink that failed, after a pause that grows while replacements keep failing. Does nothing if
-    /// someone else has replaced it meanwhile.
-    pub(crate) async fn replace(&self, failed: &Arc<dyn Sink>, reason: &str) {
+    /// Replaces the sink that failed, after a pause that `drain` cuts short. Does nothing if someone else has replaced
+    /// it meanwhile.
+    pub(crate) async fn replace(
+        &self,
+        failed: &Arc<dyn Sink>,
+        reason: &str,
+        backoff: &mut Backoff,
+        drain: &Shutdown,
+    ) {
+        let _replacing = self.replacing.lock().await;
+        if !Arc::ptr_eq(failed, &*self.current.borrow()) {
+            return;
+        }
+        self.build.health.failing(reason);
+        let mut is_patient = !drain.is_requested();
         loop {
-            self.build.health.failing(reason);
-            sleep(self.next_pause()).await;
-            if !Arc::ptr_eq(failed, &*self.current.borrow()) {
-                return;
+            let pause = backoff.pause();
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = drain.requested(), if is_patient => is_patient = false,
             }
-            match AssertUnwindSafe(self.factory.build(self.build.clone())).catch_unwind().await {
-                Ok(Ok(sink)) => {
+            match guarded(self.factory.build(self.build.clone())).await {
+                Ok(sink) => {
                     self.counters.restarts.fetch_add(1, Ordering::Relaxed);
                     self.current.send_replace(sink);
                     return;
                 }
-                Ok(Err(error)) => self.build.health.failing(chain(&error).to_string()),
-                Err(panic) => self.build.health.failing(panic_text(&*panic)),
+                Err(error) => self.build.health.failing(chain(&error).to_string()),
             }
         }
     }
 
-    /// A write succeeded, so the next failure starts with short pauses again.
+    /// A write succeeded.
     pub(crate) fn succeeded(&self) {
-        self.restarts.lock().unwrap_or_else(PoisonError::into_inner).reset();
-        self.build.health.ok();
-    }
-
-    /// Runs the background work of whichever sink is in use. Never returns.
-    pub(crate) async fn run_background(&self) {
-        let mut changes = self.current.subscribe();
-        loop {
-            let sink = Arc::clone(&changes.borrow_and_update());
-            let ended = async {
-                match sink.background() {
-                    Some(background) => AssertUnwindSafe(background).catch_unwind().await,
-                    None => std::future::pending().await,
-                }
-            };
-            let reason = tokio::select! {
-                _ = changes.changed() => continue,
-                ended = ended => match ended {
-                    Ok(Ok(())) => "its background work ended".to_owned(),
-                    Ok(Err(error)) => chain(&*error).to_string(),
-                    Err(panic) => panic_text(&*panic),
-                },
-            };
-            self.replace(&sink, &reason).await;
+        if !self.is_background_failing.load(Ordering::Relaxed) {
+            self.build.health.ok();
         }
     }
 
-    fn next_pause(&self) -> Duration {
-        self.restarts.lock().unwrap_or_else(PoisonError::into_inner).pause()
+    /// Runs the background work of whichever sink is in use. Never returns.
+    #[expect(clippy::infinite_loop, reason = "the runner drops it when it is done")]
+    pub(crate) async fn run_background(&self, drain: &Shutdown) {
+        let mut changes = self.current.subscribe();
+        let mut backoff = Backoff::new(FIRST_RESTART, LONGEST_RESTART);
+        loop {
+            let sink = Arc::clone(&changes.borrow_and_update());
+            let end = pin!(background_end(&sink));
+            let Some(reason) = self.watch(end, &mut changes, &mut backoff).await else { continue };
+            self.is_background_failing.store(true, Ordering::Relaxed);
+            self.replace(&sink, &reason, &mut backoff, drain).await;
+        }
+    }
+
+    /// Waits for the end of background work, and tells why it ended; `None` if the sink was replaced.
+    async fn watch(
+        &self,
+        mut end: Pin<&mut impl Future<Output = String>>,
+        changes: &mut watch::Receiver<Arc<dyn Sink>>,
+        backoff: &mut Backoff,
+    ) -> Option<String> {
+        let mut well = pin!(sleep(RAN_WELL));
+        loop {
+            tokio::select! {
+                _ = changes.changed() => return None,
+                reason = &mut end => return Some(reason),
+                () = &mut well, if self.is_background_failing.load(Ordering::Relaxed) => {
+                    self.is_background_failing.store(false, Ordering::Relaxed);
+                    backoff.reset();
+                    self.build.health.ok();
+                }
+            }
+        }
+    }
+}
+
+/// Why the background work of the sink ended. Without such work, never.
+async fn background_end(sink: &Arc<dyn Sink>) -> String {
+    let work = async {
+        match sink.background() {
+            Some(background) => background.await,
+            None => std::future::pending().await,
+        }
+    };
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(Ok(())) => "its background work ended".to_owned(),
+        Ok(Err(error)) => chain(&*error).to_string(),
+        Err(panic) => panic_text(&*panic),
     }
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use senseops_core::{Condition, Rejection, WriteError, sink_fn};
+use senseops_core::{
+    Build, BuildError, Condition, PlanError, PlanSinks, PlannedSink, Rejection, Sink, SinkFactory,
+    WriteError, async_trait, sink_fn,
+};
 use senseops_engine::{Delivery, Pipeline};
 use tokio::time::Instant;
 
@@ -188,4 +191,68 @@ async fn a_sink_that_is_down_delays_no_other() {
     .await;
     assert_eq!(summary.view.sinks[0].lag_events, 1000);
     assert_eq!(summary.view.undelivered(), 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_takes_part_of_a_batch_is_up_again_and_its_refusals_are_shown() {
+    let sink = Arc::new(Scripted::new(|attempt, _| match attempt {
+        0 => Err(down()),
+        _ => Err(WriteError::Partial {
+            retry: vec![],
+            refused: vec![Rejection { index: 0, reason: "too old".into() }],
+        }),
+    }));
+    let pipeline = Pipeline::builder().sink("picky", Arc::clone(&sink)).build().await.unwrap();
+    run(pipeline, async |handle| {
+        emit(&handle, 0..3).await;
+        until(&handle, |view| view.sinks[0].delivered == 2).await;
+        let warning = Condition::Warning("the target refuses events: too old".into());
+        until(&handle, |view| view.sinks[0].condition == warning).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_panics_whatever_it_gets_does_not_eat_the_events() {
+    let sink = Rebuilt(Arc::new(Scripted::new(|_, _| panic!("always"))));
+    let pipeline = Pipeline::builder().sink("broken", sink.clone()).build().await.unwrap();
+    let summary = run(pipeline, async |handle| {
+        emit(&handle, 0..100).await;
+        tokio::time::sleep(Duration::from_mins(30)).await;
+    })
+    .await;
+    assert!(summary.view.sinks[0].refused < 10, "{:?}", summary.view.sinks[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_a_sink_cannot_be_built_anew_is_shown() {
+    let sink = Unbuildable(AtomicBool::default());
+    let pipeline = Pipeline::builder().sink("brittle", sink).build().await.unwrap();
+    run(pipeline, async |handle| {
+        emit(&handle, [1]).await;
+        let missing = Condition::Failing("read root.pem".into());
+        until(&handle, |view| view.sinks[0].condition == missing).await;
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        assert_eq!(handle.view().sinks[0].condition, missing);
+    })
+    .await;
+}
+
+/// Can be built once; its sink panics.
+struct Unbuildable(AtomicBool);
+
+#[async_trait]
+impl SinkFactory for Unbuildable {
+    async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
+        if self.0.swap(true, Ordering::Relaxed) {
+            return Err(BuildError::at("tls.ca", "read root.pem"));
+        }
+        Ok(Arc::new(Scripted::new(|_, _| panic!("boom"))))
+    }
+}
+
+impl PlanSinks for Unbuildable {
+    fn plan_sinks(self) -> Result<Vec<PlannedSink>, PlanError> {
+        Ok(vec![PlannedSink::single(self)])
+    }
 }

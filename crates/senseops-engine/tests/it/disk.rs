@@ -1,6 +1,7 @@
 //! A journal on disk outlives the program.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use senseops_core::{Outcome, WriteError};
 use senseops_engine::{JournalSettings, Pipeline, PipelineSettings};
@@ -12,10 +13,11 @@ async fn what_one_run_could_not_deliver_the_next_one_does() {
     let dir = tempfile::tempdir().unwrap();
     let settings = PipelineSettings {
         journal: JournalSettings { path: Some(dir.path().join("journal")), ..JournalSettings::default() },
-        shutdown_timeout: "200ms".parse().unwrap(),
+        shutdown_timeout: "1m".parse().unwrap(),
         ..PipelineSettings::default()
     };
 
+    let begin = std::time::Instant::now();
     let down = Arc::new(Scripted::new(|_, _| Err(WriteError::unavailable("down"))));
     let first = Pipeline::builder().settings(settings.clone()).sink("target", down).build().await.unwrap();
     let summary = run(first, async |handle| {
@@ -29,6 +31,7 @@ async fn what_one_run_could_not_deliver_the_next_one_does() {
     .await;
     assert!(summary.view.journal.on_disk);
     assert_eq!(summary.view.undelivered(), 100);
+    assert!(begin.elapsed() < Duration::from_secs(20), "what is kept is not waited for");
 
     let up = Arc::new(Scripted::willing());
     let second =
@@ -50,4 +53,23 @@ async fn two_programs_cannot_use_one_journal() {
     assert_eq!(refused.errors[0].component, "pipeline.journal");
     assert_eq!(refused.errors[0].source.key, "path");
     drop(first);
+}
+
+#[tokio::test]
+async fn a_pipeline_that_is_dropped_in_mid_run_gives_its_journal_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = PipelineSettings {
+        journal: JournalSettings { path: Some(dir.path().to_owned()), ..JournalSettings::default() },
+        ..PipelineSettings::default()
+    };
+    let first = Pipeline::builder().settings(settings.clone()).build().await.unwrap();
+    let cut_short =
+        tokio::time::timeout(Duration::from_millis(50), first.run_until(std::future::pending())).await;
+    assert!(cut_short.is_err());
+    let reopened = async {
+        while Pipeline::builder().settings(settings.clone()).build().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(20), reopened).await.is_ok());
 }

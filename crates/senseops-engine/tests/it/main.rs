@@ -1,6 +1,7 @@
 //! Pipelines as an embedder sees them.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "helpers of tests")]
 
+mod background;
 mod batching;
 mod delivery;
 mod disk;

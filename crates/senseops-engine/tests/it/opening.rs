@@ -58,7 +58,8 @@ async fn every_taken_port_and_every_name_used_twice_is_told() {
         .unwrap_err();
     let told: Vec<String> =
         refused.errors.iter().map(|error| senseops_core::chain(error).to_string()).collect();
-    let in_use = format!("open the socket: bind udp {address}: Address already in use (os error 98)");
+    let in_use = UdpSocket::bind(address).unwrap_err();
+    let in_use = format!("open the socket: bind udp {address}: {in_use}");
     assert_eq!(
         told,
         [
@@ -86,5 +87,36 @@ async fn a_probe_tries_every_component_without_running_it() {
     match &probes[0].outcome {
         ProbeOutcome::Answered(answer) => assert_eq!(answer, &format!("listens on {address}")),
         other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_handle_that_is_kept_does_not_keep_the_port() {
+    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let pipeline = Pipeline::builder().source("users", Listener(address)).build().await.unwrap();
+    let handle = pipeline.handle();
+    pipeline.run_until(async {}).await;
+    assert!(UdpSocket::bind(address).is_ok());
+    assert_eq!(handle.view().sources.len(), 1);
+}
+
+#[tokio::test]
+async fn a_plugin_that_panics_while_it_is_built_is_an_error() {
+    let refused = Pipeline::builder().source("hasty", Hasty).build().await.unwrap_err();
+    assert_eq!(refused.to_string(), "sources.hasty: the component panicked: too early");
+}
+
+struct Hasty;
+
+#[async_trait]
+impl SourceFactory for Hasty {
+    async fn build(&self, _build: Build) -> Result<Box<dyn Source>, BuildError> {
+        panic!("too early")
+    }
+}
+
+impl PlanSources for Hasty {
+    fn plan_sources(self) -> Result<Vec<PlannedSource>, PlanError> {
+        Ok(vec![PlannedSource::single(Self)])
     }
 }

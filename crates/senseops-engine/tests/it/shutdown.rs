@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use senseops_core::WriteError;
-use senseops_engine::Pipeline;
+use senseops_core::{Outcome, WriteError};
+use senseops_engine::{Pipeline, PipelineSettings};
 use tokio::time::Instant;
 
 use crate::support::{Scripted, emit, numbered, run, source_fn};
@@ -70,4 +70,45 @@ async fn a_pause_between_attempts_is_cut_short_by_the_end() {
     .await;
     assert_eq!(summary.view.undelivered(), 0);
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_source_that_blocks_its_thread_cannot_hold_up_the_end() {
+    #[expect(clippy::disallowed_methods, reason = "that is the mistake")]
+    let source = source_fn(|_, _| async {
+        std::thread::sleep(Duration::from_secs(6));
+        Ok(())
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let begin = std::time::Instant::now();
+    let aborted = runtime.spawn(async {
+        let settings =
+            PipelineSettings { shutdown_timeout: "200ms".parse().unwrap(), ..PipelineSettings::default() };
+        let pipeline = Pipeline::builder().settings(settings).source("stuck", source).build().await.unwrap();
+        pipeline.run_until(tokio::time::sleep(Duration::from_millis(50))).await.aborted
+    });
+    assert_eq!(aborted.await.unwrap(), ["stuck"]);
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    runtime.shutdown_background();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_sinks_drain_is_refused_and_counted() {
+    let mut slow = Scripted::willing();
+    slow.takes = Duration::from_secs(2);
+    let pipeline = Pipeline::builder()
+        .sink("slow", Arc::new(slow))
+        .sink("fast", Arc::new(Scripted::willing()))
+        .build()
+        .await
+        .unwrap();
+    let handle = pipeline.handle();
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        handle.emit(vec![numbered(9)]).await.outcome().await
+    };
+    let (summary, outcome) = tokio::join!(run(pipeline, async |handle| emit(&handle, 0..5).await), late);
+    assert_eq!(outcome, Outcome::Lost);
+    assert_eq!((summary.view.embedder.emitted, summary.view.embedder.lost), (5, 1));
+    assert!(summary.view.sinks.iter().all(|sink| sink.delivered == 5));
 }

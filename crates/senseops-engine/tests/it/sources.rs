@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use senseops_core::{Condition, SourceError};
+use senseops_core::{Condition, PlanSources, SourceError};
 use senseops_engine::{Delivery, JournalSettings, Overflow, Pipeline, PipelineSettings};
 
 use crate::support::{Scripted, numbered, run, source_fn, until};
@@ -47,20 +47,13 @@ async fn a_source_that_fails_panics_or_ends_is_run_again_and_its_reason_is_shown
 
 #[tokio::test(start_paused = true)]
 async fn with_a_blocking_sink_sources_wait_and_nothing_is_lost() {
-    let source = source_fn(|_, cx| async move {
-        for number in 0..500 {
-            cx.emitter.emit(vec![numbered(number)]).await.ignore();
-        }
-        cx.shutdown.requested().await;
-        Ok(())
-    });
     let mut slow = Scripted::willing();
     slow.takes = Duration::from_secs(1);
     let slow = Arc::new(slow);
     let delivery = Delivery { overflow: Overflow::Block, max_events: TEN, ..Delivery::default() };
     let pipeline = Pipeline::builder()
         .settings(small_journal())
-        .source("eager", source)
+        .source("eager", eager())
         .sink_with("slow", delivery, Arc::clone(&slow))
         .build()
         .await
@@ -76,20 +69,13 @@ async fn with_a_blocking_sink_sources_wait_and_nothing_is_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn with_drop_oldest_sources_never_wait_and_what_a_sink_missed_is_counted() {
-    let source = source_fn(|_, cx| async move {
-        for number in 0..500 {
-            cx.emitter.emit(vec![numbered(number)]).await.ignore();
-        }
-        cx.shutdown.requested().await;
-        Ok(())
-    });
     let mut slow = Scripted::willing();
     slow.takes = Duration::from_secs(1);
     let slow = Arc::new(slow);
     let delivery = Delivery { max_events: TEN, ..Delivery::default() };
     let pipeline = Pipeline::builder()
         .settings(small_journal())
-        .source("eager", source)
+        .source("eager", eager())
         .sink_with("slow", delivery, Arc::clone(&slow))
         .build()
         .await
@@ -104,6 +90,66 @@ async fn with_drop_oldest_sources_never_wait_and_what_a_sink_missed_is_counted()
     assert!(sink.discarded > 300, "{sink:?}");
     assert_eq!(sink.delivered + sink.discarded, 500);
     assert_eq!(slow.log.written().last(), Some(&499), "the newest are kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_blocking_sink_a_chunk_waits_until_all_of_it_fits() {
+    let source = source_fn(|_, cx| async move {
+        for chunk in 0..20 {
+            cx.emitter.emit((0..40).map(|n| numbered(chunk * 40 + n)).collect()).await.ignore();
+        }
+        cx.shutdown.requested().await;
+        Ok(())
+    });
+    let mut slow = Scripted::willing();
+    slow.takes = Duration::from_secs(1);
+    let delivery =
+        Delivery { overflow: Overflow::Block, max_age: "1h".parse().unwrap(), ..Delivery::default() };
+    let pipeline = Pipeline::builder()
+        .settings(small_journal())
+        .source("eager", source)
+        .sink_with("slow", delivery, Arc::new(slow))
+        .build()
+        .await
+        .unwrap();
+    let summary = run(pipeline, async |handle| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let waited_for = "the journal is full, and sources wait until this sink has caught up";
+        assert_eq!(handle.health(), [("slow".to_owned(), Condition::Warning(waited_for.into()))]);
+        until(&handle, |view| view.sources[0].emitted == 800).await;
+    })
+    .await;
+    assert_eq!((summary.view.sources[0].lost, summary.view.sinks[0].delivered), (0, 800));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_runs_well_after_a_restart_is_healthy_again() {
+    let source = source_fn(|run, cx| async move {
+        if run == 0 {
+            return Err(SourceError("cable is out".into()));
+        }
+        cx.shutdown.requested().await;
+        Ok(())
+    });
+    let pipeline = Pipeline::builder().source("quiet", source).build().await.unwrap();
+    run(pipeline, async |handle| {
+        until(&handle, |view| view.sources[0].restarts == 1).await;
+        assert_eq!(handle.view().sources[0].condition, Condition::Failing("cable is out".into()));
+        tokio::time::sleep(Duration::from_mins(2)).await;
+        assert_eq!(handle.view().sources[0].condition, Condition::Ok);
+    })
+    .await;
+}
+
+/// Emits five hundred events as fast as it may.
+fn eager() -> impl PlanSources {
+    source_fn(|_, cx| async move {
+        for number in 0..500 {
+            cx.emitter.emit(vec![numbered(number)]).await.ignore();
+        }
+        cx.shutdown.requested().await;
+        Ok(())
+    })
 }
 
 /// Room for about a hundred events.

@@ -39,13 +39,30 @@ async fn a_host_that_no_certificate_can_be_for_is_a_matter_of_dns() {
 async fn silence_is_a_timeout_before_and_after_the_connection() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
-    let client = client(&TlsSettings::default(), Duration::from_millis(100)).await;
-    let unanswered = failure(&client, &format!("http://127.0.0.1:{port}/")).await;
+    let client = client(&TlsSettings::default(), Duration::from_secs(3)).await;
+    let (plain, tls) = (format!("http://127.0.0.1:{port}/"), format!("https://127.0.0.1:{port}/"));
+    let (unanswered, unconnected) = tokio::join!(failure(&client, &plain), failure(&client, &tls));
     assert_eq!(unanswered.reason, Reason::Timeout);
-    insta::assert_snapshot!(unanswered, @"http://127.0.0.1:PORT did not answer within 100ms; raise the timeout if it is slow but well");
-    let unconnected = failure(&client, &format!("https://127.0.0.1:{port}/")).await;
+    insta::assert_snapshot!(unanswered, @"http://127.0.0.1:PORT did not answer within 3s; raise the timeout if it is slow but well");
     assert_eq!(unconnected.reason, Reason::Timeout);
-    insta::assert_snapshot!(unconnected, @"no connection to https://127.0.0.1:PORT within 80ms; check the address, and the firewalls on the way");
+    insta::assert_snapshot!(unconnected, @"no connection to https://127.0.0.1:PORT within 2.4s; check the address, and the firewalls on the way");
+}
+
+#[tokio::test]
+async fn an_exchange_may_go_without_a_limit_of_its_own() {
+    let server = SenseServer::over_http().start().await.unwrap();
+    let client = client(&TlsSettings::default(), Duration::MAX).await;
+    let url = format!("http://{}/engine/healthcheck", server.address());
+    assert_eq!(client.get(url).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_failed_handshake_may_have_two_reasons() {
+    let handshake_failure = b"\x15\x03\x03\x00\x02\x02\x28";
+    let (address, _server) = answer_once(handshake_failure).await;
+    let failure = failure(&client(&TlsSettings::default(), LONG).await, &format!("https://{address}/")).await;
+    assert_eq!(failure.reason, Reason::Tls);
+    insta::assert_snapshot!(failure, @"https://127.0.0.1:PORT demands a client certificate, or shares no cipher with us; set tls.cert and tls.key, and let it speak TLS 1.2 or 1.3");
 }
 
 #[tokio::test]

@@ -64,5 +64,5 @@ async fn a_passphrase_that_is_not_set_is_named() {
         "key": fixture("key_encrypted_aes256.pem"),
         "passphrase": { "env": "SENSEOPS_NOT_SET" },
     });
-    insta::assert_snapshot!(refusal(&settings).await.unwrap_err(), @"tls.passphrase: read the secret from the environment variable SENSEOPS_NOT_SET: environment variable not found");
+    insta::assert_snapshot!(refusal(&settings).await.unwrap_err(), @"tls.passphrase: the environment variable SENSEOPS_NOT_SET, which should hold the secret, is not set");
 }

@@ -119,7 +119,7 @@ fn numbers_are_taken_as_they_come() {
 
 #[test]
 fn ids_that_are_none_are_counted_and_the_others_kept() {
-    let apps = json!(["a", 5, null, "b", ["c"], "x".repeat(2000)]);
+    let apps = json!(["a", 5, null, "b", ["c"], "", "x".repeat(2000)]);
     let health = health(&changed("/apps/active_docs", Some(apps)), &names()).unwrap();
     let Some(Value::Map(apps)) = health.fields.get("apps") else { panic!("no apps") };
     assert_eq!(apps.get("active_docs").unwrap().to_string(), "[a, b]");
@@ -127,8 +127,33 @@ fn ids_that_are_none_are_counted_and_the_others_kept() {
     let field = "apps.active_docs";
     assert_eq!(
         health.skipped,
-        [Skipped { field, why: Why::TooLong, count: 1 }, Skipped { field, why: Why::Type, count: 3 }]
+        [
+            Skipped { field, why: Why::TooLong, count: 1 },
+            Skipped { field, why: Why::Type, count: 3 },
+            Skipped { field, why: Why::Empty, count: 1 },
+        ]
     );
+}
+
+#[test]
+fn a_list_beyond_all_measure_is_cut_and_the_rest_counted() {
+    let apps = Json::from(vec!["a"; MAX_APPS + 7]);
+    let health = health(&changed("/apps/loaded_docs", Some(apps)), &AppNames::default()).unwrap();
+    let Some(Value::Map(apps)) = health.fields.get("apps") else { panic!("no apps") };
+    let Some(Value::List(kept)) = apps.get("loaded_docs") else { panic!("no list") };
+    assert_eq!(kept.len(), MAX_APPS);
+    assert_eq!(health.skipped, [Skipped { field: "apps.loaded_docs", why: Why::TooLong, count: 7 }]);
+}
+
+#[test]
+fn a_number_beyond_all_measure_spoils_only_its_own_field() {
+    let body = br#"{"mem": {"free": 1e999, "allocated": 7}, "apps": {"active_docs": ["a", 1e999]}, "saturated": true}"#;
+    let health = health(body, &AppNames::default()).unwrap();
+    let kept: Vec<_> = health.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    insta::assert_snapshot!(kept.join(" "), @"mem={allocated_mb=7} apps={active_docs=[a]} saturated=true");
+    for field in ["mem.free", "apps.active_docs"] {
+        assert!(health.skipped.contains(&Skipped { field, why: Why::Type, count: 1 }), "{field}");
+    }
 }
 
 #[test]
@@ -136,10 +161,11 @@ fn what_is_no_health_document_is_told_apart() {
     let refused = |body: &[u8]| health(body, &AppNames::default()).unwrap_err().to_string();
     insta::assert_snapshot!(refused(b""), @"nothing");
     insta::assert_snapshot!(refused(b"\xef\xbb\xbf\r\n <!DOCTYPE html><html>"), @"a web page, most likely a login page, instead of JSON");
-    insta::assert_snapshot!(refused(&SAMPLE.as_bytes()[..200]), @"JSON that breaks off after 200 bytes");
-    insta::assert_snapshot!(refused(b"{\"version\": \"12\",\n \"cpu\": NaN}"), @"no JSON: line 2, column 9 cannot be read");
-    insta::assert_snapshot!(refused(b"{\"version\": \"\xff\"}"), @"no JSON: line 1, column 14 cannot be read");
-    insta::assert_snapshot!(refused("[".repeat(100_000).as_bytes()), @"no JSON: line 1, column 128 cannot be read");
+    insta::assert_snapshot!(refused(&SAMPLE.as_bytes()[..200]), @"JSON that breaks off");
+    insta::assert_snapshot!(refused(b"{\"version\": \"12\",\n \"cpu\": NaN}"), @"something that is not JSON");
+    insta::assert_snapshot!(refused(b"{\"version\": \"\xff\"}"), @"something that is not JSON");
+    insta::assert_snapshot!(refused("{\"version\":".repeat(100_000).as_bytes()), @"JSON that breaks off");
+    insta::assert_snapshot!(refused("[".repeat(100_000).as_bytes()), @"JSON, but none of the fields of the health API");
     insta::assert_snapshot!(refused(b"[]"), @"JSON, but none of the fields of the health API");
     insta::assert_snapshot!(refused(b"{\"status\": \"ok\"}"), @"JSON, but none of the fields of the health API");
 }

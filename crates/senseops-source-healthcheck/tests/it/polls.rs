@@ -4,11 +4,11 @@ use senseops_core::{Body, Condition, Level, Value};
 use senseops_net::Url;
 use senseops_qlik::AppNames;
 use senseops_sim::{Behaviour, Certificate, SenseServer};
-use senseops_source_healthcheck::{HEALTH, HealthcheckConfig, UP};
+use senseops_source_healthcheck::{HEALTH, UP};
 use senseops_testkit::context;
 use serde_json::json;
 
-use crate::support::{LONG, Site, build, config, run, url};
+use crate::support::{LONG, Site, build, config, run, unusable, url};
 
 const SAMPLE: &str = include_str!("../fixtures/engine-12.1477-healthcheck.json");
 
@@ -154,12 +154,43 @@ async fn a_probe_says_which_engine_answers() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_missing_is_named_with_its_setting() {
-    let configured = json!({
-        "tls": { "ca": "/nonexistent/root.pem" },
-        "servers": [{ "name": "a", "url": "https://localhost:4747" }],
-    });
-    let configured: HealthcheckConfig = serde_json::from_value(configured).unwrap();
-    let error = build(configured, context("a").cx.build).await.err().unwrap();
-    assert_eq!((error.key.as_str(), error.message.as_str()), ("tls.ca", "read /nonexistent/root.pem"));
+async fn an_engine_cannot_write_to_the_terminal_of_whoever_probes_it() {
+    let hostile =
+        json!({ "version": "12\u{1b}[2J\r\nERROR forged", "started": "x".repeat(1000) }).to_string();
+    let behaviour = Behaviour::Body { status: 200, content_type: "application/json", bytes: hostile.into() };
+    let server = SenseServer::over_http().behaviour(behaviour).start().await.unwrap();
+    let mut source = build(config(&url(&server), &json!({})), context("probe").cx.build).await.unwrap();
+    let answer = source.probe().await.unwrap().unwrap();
+    assert!(answer.starts_with("Qlik Sense engine 12 [2J ERROR forged, started xxx"), "{answer}");
+    assert!(answer.chars().count() < 400, "{answer}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_named_with_the_table_it_was_written_in() {
+    for (all, one, expected) in [
+        (json!({ "ca": "/none" }), json!({}), "tls.ca"),
+        (json!({ "ca": "/none" }), json!({ "server_name": "a" }), "tls.ca"),
+        (json!({ "ca": "/none" }), json!({ "ca": "/neither" }), "servers.0.tls.ca"),
+        (json!({ "verify": "none" }), json!({ "cert": "/none", "key": "/none" }), "servers.0.tls.cert"),
+    ] {
+        let configured = json!({
+            "tls": all,
+            "servers": [{ "name": "a", "url": "https://localhost:4747", "tls": one }],
+        });
+        assert_eq!(unusable(configured).await, expected, "{all} {one}");
+    }
+    for (all, one, expected) in [
+        (json!({ "X-A": { "file": "/none" } }), json!({ "X-B": "b" }), "headers.x-a"),
+        (
+            json!({ "X-A": { "file": "/none" } }),
+            json!({ "X-A": { "file": "/neither" } }),
+            "servers.0.headers.x-a",
+        ),
+    ] {
+        let configured = json!({
+            "headers": all,
+            "servers": [{ "name": "a", "url": "https://localhost:4747", "headers": one }],
+        });
+        assert_eq!(unusable(configured).await, expected, "{all} {one}");
+    }
 }

@@ -53,6 +53,12 @@ pub(crate) async fn build(config: HealthcheckConfig, build: Build) -> Result<Box
     planned.first().unwrap().factory.build(build).await
 }
 
+/// The setting that keeps the first server from being built.
+pub(crate) async fn unusable(configured: serde_json::Value) -> String {
+    let configured = serde_json::from_value(configured).unwrap();
+    build(configured, context("healthcheck.test.server_1").cx.build).await.err().unwrap().key
+}
+
 /// Runs the first server of the configuration until it has emitted `count` events.
 pub(crate) async fn run(config: HealthcheckConfig, count: usize) -> (Vec<Event>, TestContext) {
     let test = context("healthcheck.test.server_1");

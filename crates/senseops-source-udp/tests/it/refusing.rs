@@ -9,7 +9,7 @@ use crate::support::{LONG, counted, local, loopback, numbered, run_while, sender
 #[tokio::test]
 async fn a_sender_that_is_not_listed_is_refused_and_counted() {
     let test = context("udp.users");
-    let config = UdpConfig { allow: vec!["10.0.0.0/8".parse().unwrap()], ..local() };
+    let config = UdpConfig { allow: Some(vec!["10.0.0.0/8".parse().unwrap()]), ..local() };
     let sender = sender(&test);
     run_while(config, &test, async {
         for number in 0..10 {
@@ -24,7 +24,7 @@ async fn a_sender_that_is_not_listed_is_refused_and_counted() {
 #[tokio::test]
 async fn a_sender_whose_name_is_listed_is_let_in() {
     let test = context("udp.users");
-    let config = UdpConfig { allow: vec!["localhost".parse().unwrap()], ..local() };
+    let config = UdpConfig { allow: Some(vec!["localhost".parse().unwrap()]), ..local() };
     let sender = sender(&test);
     run_while(config, &test, async {
         sender.send(&numbered(1)).unwrap();
@@ -38,7 +38,7 @@ async fn a_list_of_which_nothing_has_an_address_admits_nobody_and_says_so() {
     let test = context("udp.users");
     // No label of a host name is longer than 63 letters, so that no name server has to be asked.
     let name = "x".repeat(64);
-    let config = UdpConfig { allow: vec![name.parse().unwrap()], ..local() };
+    let config = UdpConfig { allow: Some(vec![name.parse().unwrap()]), ..local() };
     let sender = sender(&test);
     run_while(config, &test, async {
         sender.send(&numbered(1)).unwrap();

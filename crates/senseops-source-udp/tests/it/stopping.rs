@@ -48,7 +48,7 @@ async fn what_is_sent_while_the_source_is_rebuilt_is_received_by_the_next_one() 
 #[tokio::test]
 async fn a_source_that_is_stopped_before_it_knows_who_may_send_leaves_the_datagrams_to_the_next_one() {
     let test = context("udp.users");
-    let config = UdpConfig { allow: vec!["localhost".parse().unwrap()], ..local() };
+    let config = UdpConfig { allow: Some(vec!["localhost".parse().unwrap()]), ..local() };
     sender(&test).send(&numbered(1)).unwrap();
     let mut source = build(config.clone(), &test).await.unwrap();
     test.trigger.request();

@@ -21,7 +21,7 @@ pub(crate) fn loopback() -> SocketAddr {
 
 /// Listens on loopback and lets this machine send.
 pub(crate) fn local() -> UdpConfig {
-    UdpConfig { allow: vec!["127.0.0.1".parse().unwrap()], ..UdpConfig::listen(loopback()) }
+    UdpConfig { allow: Some(vec!["127.0.0.1".parse().unwrap()]), ..UdpConfig::listen(loopback()) }
 }
 
 /// The source as the engine would build it.
