@@ -5,11 +5,10 @@
 //! `message` of a record; `level`, `level_code` and `message` of a state.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use senseops_core::{Body, Event, Fields, Level, Value};
 
-use crate::{FieldValue, Point};
+use crate::{FieldValue, Point, derive};
 
 /// Writes the event into the buffer.
 pub(crate) fn point<'e>(event: &'e Event, point: &mut Point<'e>) {
@@ -40,7 +39,7 @@ fn scalar(value: &Value) -> Option<FieldValue<'_>> {
         Value::UInt(number) => Some(FieldValue::Int(i64::try_from(*number).unwrap_or(i64::MAX))),
         Value::Float(number) => number.is_finite().then_some(FieldValue::Float(*number)),
         Value::Text(value) => Some(text(value)),
-        Value::List(values) => Some(FieldValue::Text(Cow::Owned(joined(values)))),
+        Value::List(values) => Some(FieldValue::Text(Cow::Owned(derive::joined(values)))),
         Value::Map(_) | _ => None,
     }
 }
@@ -57,15 +56,6 @@ fn flatten<'e>(prefix: Option<&str>, fields: &'e Fields, point: &mut Point<'e>) 
             point.field(name, value);
         }
     }
-}
-
-fn joined(values: &[Value]) -> String {
-    let mut text = String::new();
-    for (index, value) in values.iter().enumerate() {
-        let comma = if index > 0 { "," } else { "" };
-        write!(text, "{comma}{value}").unwrap_or_default(); // a `String` takes everything
-    }
-    text
 }
 
 fn text(text: &str) -> FieldValue<'_> {

@@ -1,6 +1,6 @@
-//! Texts that Butler SOS computes from what a server says.
+//! Texts that are computed from what a server says, as Butler SOS does it.
 
-use std::borrow::Cow;
+use std::fmt::{self, Display, Write};
 
 use senseops_core::{Timestamp, Value};
 
@@ -22,36 +22,35 @@ fn nanos(time: jiff::Timestamp) -> Option<Timestamp> {
     i64::try_from(time.as_nanosecond()).ok().map(Timestamp::from_nanos)
 }
 
+/// The values with commas between.
+pub(crate) fn joined(values: impl IntoIterator<Item: Display>) -> String {
+    let mut text = String::new();
+    for (index, value) in values.into_iter().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        write!(text, "{comma}{value}").unwrap_or_default(); // a `String` takes everything
+    }
+    text
+}
+
 /// The texts of a list, in its order, with commas between.
 pub(crate) fn joined_ids(ids: &[Value]) -> String {
-    join(ids.iter().filter_map(Value::as_str))
+    joined(ids.iter().filter_map(Value::as_str))
 }
 
 /// The names of the apps with these ids, sorted and with commas between: of session apps, or of all others. `quoted`
 /// puts each name between quotes; those inside a name stay as they are, as ever.
 pub(crate) fn joined_names(ids: &[Value], names: &[Value], session_apps: bool, quoted: bool) -> String {
-    let mut wanted: Vec<Cow<'_, str>> = ids
+    let mut wanted: Vec<&str> = ids
         .iter()
         .zip(names)
         .filter_map(|(id, name)| Some((id.as_str()?, name.as_str()?)))
         .filter(|(id, _)| id.starts_with(SESSION_APP) == session_apps)
         .map(|(id, name)| if session_apps { id } else { name })
-        .map(|name| if quoted { format!("\"{name}\"").into() } else { name.into() })
         .collect();
-    // The order of JavaScript, which compares UTF-16.
+    // The order of JavaScript, which compares UTF-16; the quotes come after the order.
     wanted.sort_unstable_by(|one, other| one.encode_utf16().cmp(other.encode_utf16()));
-    join(wanted.iter().map(AsRef::as_ref))
-}
-
-fn join<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let mut joined = String::new();
-    for (index, text) in texts.enumerate() {
-        if index > 0 {
-            joined.push(',');
-        }
-        joined.push_str(text);
-    }
-    joined
+    let quote = if quoted { "\"" } else { "" };
+    joined(wanted.into_iter().map(|name| fmt::from_fn(move |f| write!(f, "{quote}{name}{quote}"))))
 }
 
 #[cfg(test)]
@@ -91,6 +90,13 @@ mod tests {
         // U+FF5E sorts after the surrogates of an emoji, although its code point is lower.
         let names = texts(&["b", "\u{ff5e}", "Z", "\u{1f600}", "a"]);
         assert_eq!(joined_names(&names, &names, false, false), "Z,a,b,\u{1f600},\u{ff5e}");
+    }
+
+    #[test]
+    fn a_name_that_begins_another_comes_first_with_and_without_quotes() {
+        let names = texts(&["Sales!", "Sales pipeline", "Sales"]);
+        assert_eq!(joined_names(&names, &names, false, false), "Sales,Sales pipeline,Sales!");
+        assert_eq!(joined_names(&names, &names, false, true), "\"Sales\",\"Sales pipeline\",\"Sales!\"");
     }
 
     #[test]

@@ -46,6 +46,8 @@ impl SinkFactory for ConsoleConfig {
 
 #[cfg(test)]
 mod tests {
+    use senseops_testkit::sample;
+
     use super::*;
 
     fn read(yaml: &str) -> Result<ConsoleConfig, String> {
@@ -54,10 +56,10 @@ mod tests {
 
     #[test]
     fn the_sample_lists_every_key_at_its_default() {
-        let is_key = |line: &str| line.starts_with('#') && !line.starts_with("# ");
-        let keys: String = ConsoleConfig::SAMPLE.lines().filter(|line| is_key(line)).collect();
-        assert_eq!(keys, "#format: pretty");
-        assert_eq!(read(keys.trim_start_matches('#')), Ok(ConsoleConfig::default()));
+        let sample = sample::uncommented(ConsoleConfig::SAMPLE);
+        let keys: Vec<_> = sample.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(keys, ["format: pretty"]);
+        assert_eq!(read(&sample), Ok(ConsoleConfig::default()));
     }
 
     #[test]

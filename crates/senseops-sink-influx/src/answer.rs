@@ -9,6 +9,12 @@ use serde::Deserialize;
 /// A refusal that names lines repeats them, but a batch is not worth more than this to read back.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
+/// The header in which InfluxDB gives its version, with every answer.
+const VERSION: &str = "x-influxdb-version";
+
+/// The header in which InfluxDB repeats the begin of its error.
+const ERROR: &str = "x-influxdb-error";
+
 /// An answer with its body.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -32,7 +38,17 @@ impl Answer {
         Self { status, headers, body }
     }
 
-    /// The error as InfluxDB words it; `None` when the answer is not in its form.
+    /// Whether InfluxDB itself speaks, and nothing on the way to it.
+    pub(crate) fn is_of_influxdb(&self) -> bool {
+        self.headers.contains_key(VERSION) || self.headers.contains_key(ERROR)
+    }
+
+    /// The version of the InfluxDB that answered.
+    pub(crate) fn version(&self) -> Option<String> {
+        self.headers.get(VERSION).map(|version| excerpt(version.as_bytes()))
+    }
+
+    /// The error as InfluxDB words it, at any length; `None` when the answer is not in its form.
     pub(crate) fn error(&self) -> Option<String> {
         serde_json::from_slice(&self.body).ok().map(|ErrorBody { error }| error)
     }
@@ -57,7 +73,7 @@ impl Answer {
         let text = self.error().unwrap_or_else(|| excerpt(&self.body));
         let answer = if text.is_empty() { String::new() } else { format!(": {}", excerpt(text.as_bytes())) };
         let advice = match self.status.as_u16() {
-            400 => "if it expects TLS, write https:// in the url",
+            400 => "check that the url is that of an InfluxDB 1.x, with https:// if it expects TLS",
             401 => "check username and password",
             403 => "the user needs the right to write to the database, and to create it if it does not exist",
             300..=399 => "set the url to where it leads",

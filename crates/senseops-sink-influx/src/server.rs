@@ -10,7 +10,7 @@ use influxdb::{Query, ReadQuery};
 use reqwest::RequestBuilder;
 use reqwest::header::CONTENT_ENCODING;
 use senseops_core::{BoxError, WriteError};
-use senseops_net::{Failure, HttpClient, Reason, Url, origin_of};
+use senseops_net::{Failure, HttpClient, Reason, Url, excerpt, origin_of};
 use serde::Deserialize;
 
 use crate::RetentionPolicy;
@@ -66,25 +66,36 @@ impl Server {
         match answer.result() {
             Ok(_) => Ok(()),
             Err(text) => {
-                let what = format!("{} cannot create the database {}: {text}", self.origin(), self.database);
-                Err(WriteError::Denied(Box::new(Failure::new(Reason::Status, what, "create it by hand"))))
+                let (origin, text) = (self.origin(), excerpt(text.as_bytes()));
+                let what = format!("{origin} cannot create the database {}: {text}", self.database);
+                Err(denied(what, "create it by hand"))
             }
         }
+    }
+
+    /// A write found no database, although it was just created.
+    pub(crate) fn has_lost_its_database(&self) -> WriteError {
+        let what = format!(
+            "{} still says that the database {} does not exist, right after it was created",
+            self.origin(),
+            self.database
+        );
+        denied(what, "if several servers answer at this url, create it on each of them")
     }
 
     /// What answers, and whether the database is there.
     pub(crate) async fn look(&self) -> Result<String, BoxError> {
         let ping = self.send(self.client.get(self.endpoint("ping"))).await?;
-        let version = ping.headers.get("x-influxdb-version").and_then(|version| version.to_str().ok());
-        let Some(version) = version.filter(|_| ping.status.is_success()) else {
+        let Some(version) = ping.version().filter(|_| ping.status.is_success()) else {
             return Err(Box::new(ping.failure(&self.origin())));
         };
         let answer = self.query(ReadQuery::new("SHOW DATABASES")).await?;
         if !answer.status.is_success() {
             return Err(Box::new(answer.failure(&self.origin())));
         }
-        let databases =
-            answer.databases().map_err(|text| format!("{} cannot list databases: {text}", self.origin()))?;
+        let databases = answer.databases().map_err(|text| {
+            format!("{} cannot list databases: {}", self.origin(), excerpt(text.as_bytes()))
+        })?;
         let state = if databases.contains(&self.database) { "exists" } else { "will be created" };
         Ok(format!("InfluxDB {version}, database {} {state}", self.database))
     }
@@ -118,7 +129,7 @@ impl Server {
 }
 
 impl Answer {
-    /// The result of the only statement, or its error.
+    /// The result of the only statement, or its error at any length.
     fn result(&self) -> Result<DatabaseQueryResult, String> {
         if let Some(error) = self.error() {
             return Err(error);
@@ -136,6 +147,10 @@ impl Answer {
         let rows = self.result()?.deserialize_next::<Database>().map_err(|error| error.to_string())?;
         Ok(rows.series.into_iter().flat_map(|series| series.values).map(|database| database.name).collect())
     }
+}
+
+fn denied(what: String, advice: &str) -> WriteError {
+    WriteError::Denied(Box::new(Failure::new(Reason::Status, what, advice)))
 }
 
 /// A name as `InfluxQL` quotes it.

@@ -15,10 +15,10 @@ use crate::InfluxConfig;
 use crate::answer::Answer;
 use crate::lines::Lines;
 use crate::server::Server;
-use crate::verdict::{Sent, verdict};
+use crate::verdict::{Sent, unreadable, verdict};
 
-/// An end for every request. The operator's `delivery.timeout` comes first.
-const REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
+/// Writes end with the operator's `delivery.timeout`, however long that is.
+const REQUEST_TIMEOUT: Duration = Duration::MAX;
 
 /// How long somebody who asks whether the server answers should wait.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,6 +83,9 @@ impl Sink for InfluxSink {
             if answer.lacks_database() {
                 self.server.create_database().await?;
                 answer = self.server.write(lines.text.clone()).await?;
+                if answer.lacks_database() {
+                    return Err(self.server.has_lost_its_database());
+                }
             }
             self.settle(&answer, Sent { batch, lines: &lines, dialect: self.dialect })?;
         }
@@ -98,9 +101,12 @@ impl Sink for InfluxSink {
 
 impl InfluxSink {
     fn settle(&self, answer: &Answer, sent: Sent<'_>) -> Result<(), WriteError> {
-        match (answer.status, answer.error()) {
-            (StatusCode::NO_CONTENT, _) => Ok(()),
-            (StatusCode::BAD_REQUEST, Some(error)) => Err(verdict(&error, sent)),
+        match answer.status {
+            StatusCode::NO_CONTENT => Ok(()),
+            // A gateway that dislikes the request answers 400 as well, and refuses no point by that.
+            StatusCode::BAD_REQUEST if answer.is_of_influxdb() => {
+                Err(answer.error().map_or_else(unreadable, |error| verdict(&error, sent)))
+            }
             // Also a success that InfluxDB never gives: whoever answered so has stored nothing.
             _ => Err(answer.to_error(&self.server.origin())),
         }

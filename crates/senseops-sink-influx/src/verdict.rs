@@ -69,6 +69,12 @@ pub(crate) fn verdict(error: &str, sent: Sent<'_>) -> WriteError {
     WriteError::Split(Box::new(Refused(reason(error))))
 }
 
+/// What became of the batch when the error that came with status 400 is cut, too long or not in the usual form. Halves
+/// have shorter answers.
+pub(crate) fn unreadable() -> WriteError {
+    WriteError::Split(Box::new(Refused("the answer does not tell which".into())))
+}
+
 const UNPARSED: &str = "unable to parse '";
 
 /// The events whose lines could not be read, with the reasons; `None` when a named line is not ours.

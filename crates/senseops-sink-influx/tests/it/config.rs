@@ -6,6 +6,7 @@ use std::fmt::Write;
 use senseops_core::settings::{Secret, Span};
 use senseops_core::{PlanSinks, SinkConfig};
 use senseops_sink_influx::{Gzip, InfluxConfig, Login, RetentionPolicy};
+use senseops_testkit::sample;
 
 fn config(yaml: &str) -> InfluxConfig {
     serde_saphyr::from_str(yaml).unwrap()
@@ -28,10 +29,7 @@ fn the_sample_is_the_default() {
 
 #[test]
 fn every_key_of_the_sample_works() {
-    let keys = InfluxConfig::SAMPLE
-        .lines()
-        .filter_map(|line| line.strip_prefix('#').filter(|key| !key.starts_with(' ')));
-    let config = config(&keys.collect::<Vec<_>>().join("\n"));
+    let config = config(&sample::uncommented(InfluxConfig::SAMPLE));
     let policy = RetentionPolicy { name: "30d".into(), duration: Span::from_secs(30 * 24 * 3600) };
     assert_eq!(config.retention_policy, Some(policy));
     let login = Login { username: "senseops".into(), password: Secret::Env("INFLUX_PASSWORD".into()) };

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use reqwest::header::{HeaderName, HeaderValue};
 use senseops_core::{BoxError, Build, Sink, async_trait};
 use senseops_testkit::line_protocol::{self, FieldValue};
 use senseops_testkit::{Answer, HttpSinkHarness, Recorded, Ruling, http_sink_contract, sample};
@@ -32,7 +31,8 @@ impl HttpSinkHarness for Influx {
             Ruling::Refused(numbers) => {
                 let error =
                     format!("partial write: points beyond retention policy dropped={}", numbers.len());
-                ruling.usual_answer().body(json!({ "error": error }).to_string())
+                let refusal = ruling.usual_answer().header("x-influxdb-version", "1.8.10");
+                refusal.body(json!({ "error": error }).to_string())
             }
             Ruling::Stored | Ruling::Busy { .. } | Ruling::TooLarge | Ruling::Denied => ruling.usual_answer(),
         }
@@ -40,12 +40,10 @@ impl HttpSinkHarness for Influx {
 
     fn answer_aside(&self, request: &Recorded) -> Answer {
         match request.path() {
-            "/ping" => Answer::no_content().header(
-                HeaderName::from_static("x-influxdb-version"),
-                HeaderValue::from_static("1.8.10"),
+            "/ping" => Answer::no_content().header("x-influxdb-version", "1.8.10"),
+            _ => Answer::ok(
+                r#"{"results":[{"series":[{"name":"databases","columns":["name"],"values":[["senseops"]]}]}]}"#,
             ),
-            _ => Answer::status(200.try_into().unwrap())
-                .body(r#"{"results":[{"series":[{"name":"databases","columns":["name"],"values":[["senseops"]]}]}]}"#),
         }
     }
 

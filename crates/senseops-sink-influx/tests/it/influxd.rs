@@ -27,6 +27,14 @@ async fn indexes_refused(sink: &dyn Sink, events: Vec<Event>) -> (Vec<usize>, us
     (refused.into_iter().map(|rejection| rejection.index).collect(), writes)
 }
 
+/// What a probe says, whichever InfluxDB 1 is installed.
+async fn probed(sink: &dyn Sink) -> String {
+    let said = sink.probe().await.unwrap().unwrap();
+    let (product, state) = said.split_once(", ").unwrap();
+    assert!(product.starts_with("InfluxDB 1."), "{product}");
+    format!("InfluxDB 1.x, {state}")
+}
+
 #[tokio::test]
 async fn values_come_back_as_they_were() {
     let (influxd, sink) = started(InfluxdOptions::default(), &Value::Null).await;
@@ -94,11 +102,11 @@ async fn the_database_is_created_with_its_retention_policy_and_with_a_login() {
     let login = Some(("admin".to_owned(), "pass'wörd".to_owned()));
     let retention = json!({ "name": "10 \"d\"", "duration": "10d" });
     let (influxd, sink) = started(InfluxdOptions { login, ..InfluxdOptions::default() }, &retention).await;
-    assert_eq!(sink.probe().await.unwrap().unwrap(), "InfluxDB 1.6.7~rc0, database senseops will be created");
+    assert_eq!(probed(&*sink).await, "InfluxDB 1.x, database senseops will be created");
     sink.write(&Batch::from(vec![sample("m", 0, "load", 1).at(Timestamp::now())])).await.unwrap();
     let policies = influxd.rows("senseops", "SHOW RETENTION POLICIES").await.unwrap();
     assert_eq!(policies, [[json!("10 \"d\""), json!("240h0m0s"), json!("24h0m0s"), json!(1), json!(true)]]);
-    assert_eq!(sink.probe().await.unwrap().unwrap(), "InfluxDB 1.6.7~rc0, database senseops exists");
+    assert_eq!(probed(&*sink).await, "InfluxDB 1.x, database senseops exists");
 }
 
 #[tokio::test]

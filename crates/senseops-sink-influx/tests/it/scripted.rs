@@ -30,8 +30,19 @@ async fn said_of(answer: Answer) -> String {
     said.replace(&target.url(), "http://target")
 }
 
+/// What InfluxDB answers when it does not take a request.
 fn refusal(status: u16, error: &str) -> Answer {
+    gateway(status, error).header("x-influxdb-version", "1.6.7")
+}
+
+/// The same from something that is not InfluxDB.
+fn gateway(status: u16, error: &str) -> Answer {
     Answer::status(status.try_into().unwrap()).body(json!({ "error": error }).to_string())
+}
+
+/// Half a megabyte over several lines, with what a terminal would obey.
+fn flood() -> String {
+    "\u{1b}[31mred\r\n".repeat(50_000)
 }
 
 #[tokio::test]
@@ -127,6 +138,48 @@ async fn a_database_that_cannot_be_created_is_told() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_missing_after_its_creation_is_told() {
+    let target = HttpTarget::start().await.unwrap();
+    let sink = sink(Build::detached("influx.main"), &json!({ "url": target.url() })).await;
+    target.answer_with(|request| match request.path() {
+        "/write" => refusal(404, "database not found: \"senseops\""),
+        _ => Answer::ok(r#"{"results":[{"statement_id":0}]}"#),
+    });
+    let error = sink.write(&batch()).await.unwrap_err();
+    assert!(matches!(error, WriteError::Denied(_)));
+    let said = chain(&error).to_string().replace(&target.url(), "http://target");
+    insta::assert_snapshot!(said, @"target denied the write: http://target still says that the database senseops does not exist, right after it was created; if several servers answer at this url, create it on each of them");
+    assert_eq!(target.requests().len(), 3);
+}
+
+/// Sentences end up in logs, on terminals and in health reports.
+#[tokio::test]
+async fn what_a_target_says_is_shown_in_short_and_on_one_line() {
+    let target = HttpTarget::start().await.unwrap();
+    let sink = sink(Build::detached("influx.main"), &json!({ "url": target.url() })).await;
+    let results = || Answer::ok(json!({ "results": [{ "error": flood() }] }).to_string());
+
+    target.answer_next(refusal(404, "database not found: \"senseops\""));
+    target.answer_next(results());
+    let creation = chain(&sink.write(&batch()).await.unwrap_err()).to_string();
+    target.answer_next(Answer::no_content().header("x-influxdb-version", "1.6.7"));
+    target.answer_next(results());
+    let list = sink.probe().await.unwrap_err().to_string();
+    target.answer_next(Answer::no_content().header("x-influxdb-version", "1".repeat(10_000)));
+    target.answer_next(Answer::ok(r#"{"results":[{}]}"#));
+    let version = sink.probe().await.unwrap().unwrap();
+    target.answer_next(refusal(400, &flood()));
+    let refused = chain(&sink.write(&batch()).await.unwrap_err()).to_string();
+    target.answer_next(refusal(500, &flood()));
+    let busy = chain(&sink.write(&batch()).await.unwrap_err()).to_string();
+
+    for said in [creation, list, version, refused, busy] {
+        assert!(said.len() < 600 && !said.contains(char::is_control), "{said:?}");
+        assert!(said.contains('…'), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn every_answer_has_its_consequence() {
     let mut said = String::new();
     for answer in [
@@ -135,6 +188,10 @@ async fn every_answer_has_its_consequence() {
         Answer::status(302.try_into().unwrap()),
         refusal(400, "partial write: points beyond retention policy dropped=1"),
         refusal(400, "partial write: points beyond retention policy dropped=2"),
+        refusal(400, "partial write: points beyond retention policy dropped=2").cut(),
+        refusal(400, &"x".repeat(2 * 1024 * 1024)),
+        gateway(400, "no body").header("x-influxdb-error", "unexpected EOF").body(""),
+        gateway(400, "Bad Request: header field too long"),
         Answer::status(400.try_into().unwrap()).body("Client sent an HTTP request to an HTTPS server."),
         refusal(401, "authorization failed"),
         refusal(403, "\"anna\" user is not authorized to write to database \"senseops\""),
@@ -155,7 +212,11 @@ async fn every_answer_has_its_consequence() {
     denied: http://target answered 302 Found; set the url to where it leads
     split: InfluxDB refused points: points beyond retention policy
     2 events refused, 0 to retry
-    denied: http://target answered 400 Bad Request: Client sent an HTTP request to an HTTPS server.; if it expects TLS, write https:// in the url
+    split: InfluxDB refused points: the answer does not tell which
+    split: InfluxDB refused points: the answer does not tell which
+    split: InfluxDB refused points: the answer does not tell which
+    denied: http://target answered 400 Bad Request: Bad Request: header field too long; check that the url is that of an InfluxDB 1.x, with https:// if it expects TLS
+    denied: http://target answered 400 Bad Request: Client sent an HTTP request to an HTTPS server.; check that the url is that of an InfluxDB 1.x, with https:// if it expects TLS
     denied: http://target answered 401 Unauthorized: authorization failed; check username and password
     denied: http://target answered 403 Forbidden: "anna" user is not authorized to write to database "senseops"; the user needs the right to write to the database, and to create it if it does not exist
     denied: http://target answered 404 Not Found: 404 page not found; check that the url is that of an InfluxDB 1.x
