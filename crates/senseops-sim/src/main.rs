@@ -92,7 +92,7 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         send(&events, to, cli.rate, cli.count.map_or(Amount::For(Duration::MAX), Amount::Count)).await
     };
     tokio::select! {
-        stopped = tokio::signal::ctrl_c() => stopped?,
+        stopped = asked_to_stop() => stopped?,
         sent = users => {
             let Sent { datagrams, bytes, unheard } = sent?;
             writeln!(out, "# sent {datagrams} user events of {bytes} bytes, {unheard} unheard")?;
@@ -102,6 +102,20 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         writeln!(out, "# got {} points in {} writes", target.points(), target.writes())?;
     }
     Ok(())
+}
+
+/// Ctrl-C, or what a script sends to end it; either way the certificates are removed.
+async fn asked_to_stop() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            stopped = tokio::signal::ctrl_c() => stopped,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 /// Writes what a configuration needs, in YAML.

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod exit;
 mod logging;
+mod output;
 mod run;
 mod signals;
 
@@ -12,13 +13,18 @@ use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use senseops_config::Registry;
+use senseops_core::chain;
 use tokio::runtime;
 
 use args::{Args, Command};
 pub use exit::Exit;
+
+/// The longest that the runtime may take to end.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Runs the program with the plugins of `registry` and the arguments of this process.
 pub fn run(registry: Registry) -> ExitCode {
@@ -37,8 +43,8 @@ pub fn run_with(registry: Registry, arguments: impl IntoIterator<Item: Into<OsSt
         Ok(exit) => exit.into(),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done.into(),
         Err(error) => {
-            // Standard output is gone; standard error is the last place to say so.
-            let _unheard = writeln!(io::stderr(), "sos: write to standard output: {error}");
+            // Standard error is the last place to say so.
+            let _unheard = writeln!(io::stderr(), "sos: {}", chain(&error));
             Exit::Failed.into()
         }
     }
@@ -51,11 +57,13 @@ fn dispatch(command: &Command, registry: &Registry, logs: logging::Logs) -> io::
         Command::Demo(demo) => on_runtime(demo::demo(registry, demo, logs)),
         Command::Plugins => plugins(registry),
         Command::Sample { plugin } => sample(registry, plugin),
-        Command::Version => writeln!(io::stdout(), "sos {}", env!("CARGO_PKG_VERSION")).map(|()| Exit::Done),
+        Command::Version => {
+            writeln!(output::stdout(), "sos {}", env!("CARGO_PKG_VERSION")).map(|()| Exit::Done)
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Args::command(), "sos", &mut script);
-            io::stdout().write_all(&script).map(|()| Exit::Done)
+            output::stdout().write_all(&script).map(|()| Exit::Done)
         }
     }
 }
@@ -70,11 +78,15 @@ fn usage(answer: &clap::Error) -> ExitCode {
 }
 
 fn on_runtime(work: impl Future<Output = io::Result<Exit>>) -> io::Result<Exit> {
-    runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
+    let exit = runtime.block_on(work);
+    // A plugin that blocks its thread must not keep the program from ending.
+    runtime.shutdown_timeout(LAST_MOMENT);
+    exit
 }
 
 fn plugins(registry: &Registry) -> io::Result<Exit> {
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     for plugin in registry.plugins() {
         let role = plugin.role.to_string();
         writeln!(out, "{role:<8}{:<14}{}", plugin.type_name, plugin.about)?;
@@ -84,15 +96,19 @@ fn plugins(registry: &Registry) -> io::Result<Exit> {
 
 fn sample(registry: &Registry, wanted: &str) -> io::Result<Exit> {
     let mut found = false;
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     for plugin in registry.plugins().filter(|plugin| plugin.type_name == wanted) {
         found = true;
-        out.write_all(plugin.sample.as_bytes())?;
+        writeln!(out, "{}s:\n  {wanted}:\n    main:", plugin.role)?;
+        for line in plugin.sample.lines() {
+            let indent = if line.is_empty() { "" } else { "      " };
+            writeln!(out, "{indent}{line}")?;
+        }
     }
     if found {
         return Ok(Exit::Done);
     }
     let known: Vec<_> = registry.plugins().map(|plugin| plugin.type_name).collect();
-    writeln!(io::stderr(), "sos: there is no plugin {wanted:?}; there are {}", known.join(", "))?;
+    writeln!(output::stderr(), "sos: there is no plugin {wanted:?}; there are {}", known.join(", "))?;
     Ok(Exit::Usage)
 }

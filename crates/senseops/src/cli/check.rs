@@ -2,27 +2,27 @@
 
 use std::io::{self, Write};
 
-use senseops_config::{Loaded, Registry};
+use senseops_config::{Loaded, Locator, Registry};
 use senseops_core::chain;
 use senseops_engine::{Plan, Probe, ProbeOutcome};
 
 use super::args;
 use super::exit::Exit;
-use super::run;
+use super::{output, run};
 
 pub(super) async fn check(registry: &Registry, args: &args::Check) -> io::Result<Exit> {
-    let Loaded { plan, warnings, .. } = match run::load(registry, &args.files) {
+    let Loaded { plan, warnings, locator } = match run::load(registry, &args.files) {
         Ok(loaded) => loaded,
         Err(problems) => return run::refuse(&problems),
     };
     for warning in &warnings {
-        writeln!(io::stderr(), "{warning}")?;
+        writeln!(output::stderr(), "warning: {warning:#}")?;
     }
     if args.connect {
         let probes = plan.probe().await;
-        return report(&probes);
+        return report(&probes, &locator);
     }
-    writeln!(io::stdout(), "{}", what_it_holds(&plan))?;
+    writeln!(output::stdout(), "{}", what_it_holds(&plan))?;
     Ok(Exit::Done)
 }
 
@@ -35,20 +35,25 @@ fn what_it_holds(plan: &Plan) -> String {
     format!("ok: {}, {}", count(sources, "source"), count(sinks, "sink"))
 }
 
-fn report(probes: &[Probe]) -> io::Result<Exit> {
+fn report(probes: &[Probe], locator: &Locator) -> io::Result<Exit> {
     let width = probes.iter().map(|probe| probe.component.len()).max().unwrap_or(0);
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     let mut exit = Exit::Done;
     for Probe { component, outcome } in probes {
         let (verdict, text) = match outcome {
             ProbeOutcome::Answered(answer) => ("ok", answer.clone()),
             ProbeOutcome::NothingToTry => ("ok", "nothing to connect to".to_owned()),
-            ProbeOutcome::Closed(error) => ("FAILED", chain(error).to_string()),
-            ProbeOutcome::Failed(error) => ("FAILED", chain(&**error).to_string()),
+            ProbeOutcome::Closed(error) => {
+                exit = Exit::Open;
+                ("FAILED", locator.problem(component, &error.key, chain(error).to_string()).to_string())
+            }
+            ProbeOutcome::Failed(error) => {
+                if exit == Exit::Done {
+                    exit = Exit::Unreachable;
+                }
+                ("FAILED", chain(&**error).to_string())
+            }
         };
-        if verdict != "ok" {
-            exit = Exit::Unreachable;
-        }
         writeln!(out, "{verdict:<8}{component:<width$}  {text}")?;
     }
     Ok(exit)

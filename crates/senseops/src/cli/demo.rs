@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use senseops_config::{Loaded, Registry, load_str};
-use senseops_core::PlannedSink;
+use senseops_core::{PlannedSink, chain};
 use senseops_engine::{Delivery, Handle, Only, Pipeline, SinkSpec};
 use senseops_sim::{Amount, Estate, EstateConfig, InfluxTarget, SendError, UserEvents, send};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
+use tracing::warn;
 
 use super::args;
 use super::exit::Exit;
@@ -52,7 +53,7 @@ struct Show<'a> {
 }
 
 pub(super) async fn demo(registry: &Registry, args: &args::Demo, logs: Logs) -> io::Result<Exit> {
-    let stop = signals::stop_requested()?;
+    let (stop, stop_now) = signals::stop_requested()?;
     let world = World::start(usize::from(args.servers)).await?;
     let board = Arc::new(Board::default());
     let Loaded { mut plan, locator, .. } = match load_str(registry, "demo.yaml", &world.yaml(), []) {
@@ -85,9 +86,14 @@ pub(super) async fn demo(registry: &Registry, args: &args::Demo, logs: Logs) -> 
         // Whatever the story was about to tell, the demo ends well.
         world.target.come_back();
     };
-    let summary = pipeline.run_until(until_stopped).await;
+    let summary = tokio::select! {
+        summary = pipeline.run_until(until_stopped) => summary,
+        () = stop_now => return Ok(Exit::Undelivered),
+    };
     shown?;
-    beside.shutdown().await;
+    if let Some(Ok(Err(error))) = beside.try_join_next() {
+        warn!(error = %chain(&error), "the simulated users stopped");
+    }
     let words = picture::closing_words(&summary, world.target.points(), show.started.elapsed());
     writeln!(io::stdout().lock(), "{words}")?;
     Ok(exit_of(&summary))

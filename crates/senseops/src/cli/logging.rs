@@ -1,9 +1,12 @@
 //! Where log lines go. Only the program installs a subscriber; libraries just use `tracing`.
 
 use std::collections::VecDeque;
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use senseops_core::chain;
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -20,21 +23,30 @@ pub(super) struct Logs(Arc<Mutex<VecDeque<String>>>);
 pub(super) fn start(args: &Args) -> Logs {
     let logs = Logs::default();
     let level = match (args.quiet, args.verbose) {
-        (0, 0) => "info",
-        (1, _) => "warn",
-        (_, 1) => "debug",
+        (0, 0) => "info,hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn",
+        (0, 1) => "debug,hyper=info,hyper_util=info,reqwest=info,rustls=info",
         (0, _) => "trace",
+        (1, _) => "warn",
         (_, _) => "error",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(level));
+    let chosen = env::var_os(EnvFilter::DEFAULT_ENV).map(|_set| EnvFilter::try_from_default_env());
+    let (filter, unreadable) = match chosen {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (EnvFilter::new(level), Some(error)),
+        None => (EnvFilter::new(level), None),
+    };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(args.verbose > 0);
     let picture = matches!(args.command, Command::Demo(_)) && io::stdout().is_terminal();
     match (args.log_format, picture) {
-        (LogFormat::Json, _) => builder.json().with_writer(io::stderr).init(),
+        (LogFormat::Json, true) => builder.json().with_writer(logs.clone()).init(),
+        (LogFormat::Json, false) => builder.json().with_writer(io::stderr).init(),
         (LogFormat::Text, true) => builder.without_time().with_ansi(false).with_writer(logs.clone()).init(),
         (LogFormat::Text, false) => {
             builder.with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).init();
         }
+    }
+    if let Some(error) = unreadable {
+        warn!(error = %chain(&error), "RUST_LOG cannot be read and is ignored");
     }
     logs
 }

@@ -5,14 +5,15 @@ use std::io::{self, Write};
 use senseops_config::{Loaded, Locator, Problems, Registry, environment};
 use senseops_core::chain;
 use senseops_engine::{OpenError, Pipeline, Summary};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::args::Files;
 use super::exit::Exit;
-use super::signals;
+use super::{output, signals};
 
 pub(super) async fn run(registry: &Registry, files: &Files) -> io::Result<Exit> {
-    let stop = signals::stop_requested()?;
+    let (stop, stop_now) = signals::stop_requested()?;
+    let mut stop = std::pin::pin!(stop);
     let Loaded { plan, warnings, locator } = match load(registry, files) {
         Ok(loaded) => loaded,
         Err(problems) => return refuse(&problems),
@@ -20,14 +21,26 @@ pub(super) async fn run(registry: &Registry, files: &Files) -> io::Result<Exit> 
     for warning in &warnings {
         warn!(%warning, "configuration");
     }
-    let pipeline = match Pipeline::open(plan).await {
+    info!(version = env!("CARGO_PKG_VERSION"), "sos is starting");
+    let opened = tokio::select! {
+        opened = Pipeline::open(plan) => opened,
+        () = &mut stop => return Ok(Exit::Done),
+    };
+    let pipeline = match opened {
         Ok(pipeline) => pipeline,
         Err(error) => return refuse_to_open(&locator, &error),
     };
-    let summary = pipeline.run_until(stop).await;
+    let summary = tokio::select! {
+        summary = pipeline.run_until(stop) => summary,
+        () = stop_now => {
+            warn!("asked twice to stop, ending at once");
+            return Ok(Exit::Undelivered);
+        }
+    };
     for source in &summary.view.sources {
         let readings: Vec<_> = source.readings.iter().map(ToString::to_string).collect();
-        info!(
+        // A line for each of a thousand servers would bury those of the sinks.
+        debug!(
             source = source.name,
             emitted = source.emitted,
             lost = source.lost,
@@ -54,7 +67,7 @@ pub(super) fn load(registry: &Registry, files: &Files) -> Result<Loaded, Problem
 
 /// Says everything that is wrong with a configuration.
 pub(super) fn refuse(problems: &Problems) -> io::Result<Exit> {
-    let mut out = io::stderr().lock();
+    let mut out = output::stderr();
     for problem in problems {
         writeln!(out, "{problem:#}")?;
     }
@@ -63,11 +76,17 @@ pub(super) fn refuse(problems: &Problems) -> io::Result<Exit> {
 
 /// Says everything that could not be opened, and where the configuration asks for it.
 pub(super) fn refuse_to_open(locator: &Locator, error: &OpenError) -> io::Result<Exit> {
-    let mut out = io::stderr().lock();
-    for failed in &error.errors {
+    let problems = error.errors.iter().map(|failed| {
         let problem =
             locator.problem(&failed.component, &failed.source.key, chain(&failed.source).to_string());
-        writeln!(out, "{problem:#}")?;
+        format!("{problem:#}")
+    });
+    let mut problems: Vec<_> = problems.collect();
+    // Several components of one table fail for the same reason.
+    problems.dedup();
+    let mut out = output::stderr();
+    for problem in problems {
+        writeln!(out, "{problem}")?;
     }
     Ok(Exit::Open)
 }

@@ -53,7 +53,9 @@ fn plugins_are_listed() {
 fn a_sample_is_a_configuration_of_its_plugin() {
     let (code, stdout, _) = output(&["sample", "udp"]);
     assert_eq!(code, 0);
-    assert!(stdout.contains("listen:"), "{stdout}");
+    let dir = tempfile::tempdir().unwrap();
+    let path = config(dir.path(), &format!("{stdout}sinks: {{ console: {{ out: {{}} }} }}\n"));
+    assert_eq!(output(&["check", "-c", &path]).0, 0, "{stdout}");
     let (code, _, stderr) = output(&["sample", "upd"]);
     assert_eq!(code, 2);
     assert_snapshot!(stderr, @r#"sos: there is no plugin "upd"; there are healthcheck, udp, console, influx"#);
@@ -210,4 +212,53 @@ fn the_demo_ends_by_itself_and_delivers_everything() {
     let (code, stdout, stderr) = output(&["demo", "--for", "7s", "--servers", "2"]);
     assert_eq!(code, 0, "{stderr}");
     assert!(stdout.contains("Server2") && stdout.contains(" 0 events are undelivered"), "{stdout}");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_exit_code_4_for_run_and_for_check_connect() {
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = "sources: { healthcheck: { qlik: { tls: { ca: missing.pem }, servers: [ { name: one, url: 'https://localhost:1' }, { name: two, url: 'https://localhost:2' } ] } } }\nsinks: { console: { out: {} } }\n";
+    let path = config(dir.path(), yaml);
+    let (code, _, stderr) = output(&["-q", "run", "-c", &path]);
+    assert_eq!(code, 4);
+    assert_eq!(stderr.matches("missing.pem").count(), 2, "one sentence and its excerpt: {stderr}");
+    let (code, stdout, _) = output(&["check", "-c", &path, "--connect"]);
+    assert_eq!(code, 4);
+    assert!(stdout.contains(&format!("{path}:1:")), "{stdout}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_exit_code_tells_the_truth_when_nobody_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = config(dir.path(), "sinks: {}\n");
+    let mut command = sos(&["check", "-c", &path]);
+    let mut running = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    drop((running.0.stdout.take(), running.0.stderr.take()));
+    assert_eq!(running.0.wait().unwrap().code(), Some(3));
+}
+
+#[cfg(unix)]
+#[test]
+fn asked_twice_the_program_does_not_wait_for_a_target() {
+    let dir = tempfile::tempdir().unwrap();
+    let listen = free_udp();
+    let yaml = format!(
+        "pipeline: {{ shutdown_timeout: 1m }}\nsources: {{ udp: {{ users: {{ listen: '{listen}', allow: [ 127.0.0.1 ] }} }} }}\nsinks: {{ influx: {{ down: {{ url: 'http://127.0.0.1:1', database: senseops }} }} }}\n"
+    );
+    let path = config(dir.path(), &yaml);
+    let mut command = sos(&["run", "-c", &path]);
+    let mut running = Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut log = BufReader::new(running.0.stderr.take().unwrap()).lines();
+    let mut wait_for = |text: &str| assert!(log.any(|line| line.unwrap().contains(text)), "{text}");
+    wait_for("pipeline is running");
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    sender.send_to(b"/qseow-proxy-session/;sense1;Start session;LAB;anna;HubAccess;;hello", listen).unwrap();
+    wait_for("component is failing");
+    let id = running.0.id().to_string();
+    for sign in ["pipeline is draining", "asked twice"] {
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        wait_for(sign);
+    }
+    assert_eq!(running.0.wait().unwrap().code(), Some(5));
 }

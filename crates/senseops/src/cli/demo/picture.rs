@@ -12,10 +12,14 @@ use senseops_core::Condition;
 use senseops_engine::{SinkView, Summary, View};
 use tokio::time::Instant;
 
-use super::board::{CPU_HISTORY, Server};
+use super::board::Server;
 
 /// How many rates are drawn.
 const RATE_HISTORY: usize = 120;
+const TITLE_HEIGHT: u16 = 1;
+const JOURNAL_HEIGHT: u16 = 3;
+const LOW_CHART: u16 = 3;
+const HIGH_CHART: u16 = 6;
 const GOOD: Color = Color::Green;
 const BAD: Color = Color::Red;
 
@@ -33,11 +37,54 @@ pub(super) struct Picture<'a> {
     pub(super) log: Vec<String>,
 }
 
+/// A column of a table, which a narrow screen may not have room for.
+struct Column<T> {
+    title: &'static str,
+    width: u16,
+    /// Lower ones are shown first.
+    rank: u8,
+    cell: fn(&T) -> Cell<'_>,
+}
+
+const SERVER_COLUMNS: [Column<Server>; 10] = [
+    Column { title: "server", width: 10, rank: 0, cell: |server| Cell::from(server.name.as_str()) },
+    Column { title: "state", width: 14, rank: 1, cell: server_state },
+    Column { title: "cpu", width: 4, rank: 2, cell: server_cpu },
+    Column { title: "", width: 24, rank: 9, cell: server_chart },
+    Column { title: "committed", width: 9, rank: 5, cell: |server| gigabytes(server.committed_mb) },
+    Column { title: "free", width: 8, rank: 7, cell: |server| gigabytes(server.free_mb) },
+    Column {
+        title: "sessions",
+        width: 8,
+        rank: 3,
+        cell: |server| Cell::from(format!("{:>8}", server.sessions)),
+    },
+    Column { title: "users", width: 5, rank: 4, cell: |server| Cell::from(format!("{:>5}", server.users)) },
+    Column { title: "apps", width: 4, rank: 8, cell: |server| Cell::from(format!("{:>4}", server.apps)) },
+    Column {
+        title: "poll",
+        width: 8,
+        rank: 6,
+        cell: |server| Cell::from(format!("{:>5.1} ms", server.poll_ms)),
+    },
+];
+
+const SINK_COLUMNS: [Column<SinkView>; 7] = [
+    Column { title: "sink", width: 14, rank: 0, cell: |sink| Cell::from(sink.name.as_str()) },
+    Column { title: "state", width: 12, rank: 1, cell: sink_state },
+    Column { title: "delivered", width: 9, rank: 2, cell: |sink| count(sink.delivered) },
+    Column { title: "waiting", width: 8, rank: 3, cell: |sink| count(sink.lag_events) },
+    Column { title: "retries", width: 8, rank: 4, cell: |sink| count(sink.retries) },
+    Column { title: "refused", width: 8, rank: 6, cell: |sink| count(sink.refused) },
+    Column { title: "discarded", width: 9, rank: 5, cell: |sink| count(sink.discarded) },
+];
+
 /// Events per second, over the last pictures.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     last: Option<(Instant, u64, u64)>,
     emitted: VecDeque<u64>,
+    /// To the first sink.
     delivered: u64,
 }
 
@@ -45,7 +92,7 @@ impl Rates {
     /// Takes the totals of a moment.
     pub(super) fn take(&mut self, view: &View) {
         let emitted = view.sources.iter().map(|source| source.emitted).sum();
-        let delivered = view.sinks.iter().map(|sink| sink.delivered).sum();
+        let delivered = view.sinks.first().map_or(0, |sink| sink.delivered);
         let now = Instant::now();
         if let Some((at, emitted_then, delivered_then)) = self.last {
             let seconds = (now - at).as_secs_f64().max(0.001);
@@ -71,13 +118,17 @@ fn per_second(now: u64, then: u64, seconds: f64) -> u64 {
 
 impl Widget for &Picture<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
-        let servers = u16::try_from(self.servers.len()).unwrap_or(u16::MAX).saturating_add(3);
-        let sinks = u16::try_from(self.view.sinks.len()).unwrap_or(u16::MAX).saturating_add(3);
+        let sinks = table_height(self.view.sinks.len());
+        let above_and_below = TITLE_HEIGHT + JOURNAL_HEIGHT + sinks;
+        // On a low screen the chart gives way first, then servers.
+        let servers =
+            table_height(self.servers.len()).min(area.height.saturating_sub(above_and_below + LOW_CHART));
+        let chart = area.height.saturating_sub(above_and_below + servers).clamp(LOW_CHART, HIGH_CHART);
         let rows = Layout::vertical([
-            Constraint::Length(1),
+            Constraint::Length(TITLE_HEIGHT),
             Constraint::Length(servers),
-            Constraint::Length(6),
-            Constraint::Length(3),
+            Constraint::Length(chart),
+            Constraint::Length(JOURNAL_HEIGHT),
             Constraint::Length(sinks),
             Constraint::Fill(1),
         ]);
@@ -105,35 +156,33 @@ impl Picture<'_> {
     }
 
     fn render_servers(&self, area: Rect, buffer: &mut Buffer) {
-        let header = Row::new([
-            "server",
-            "state",
-            "cpu",
-            "",
-            "committed",
-            "free",
-            "sessions",
-            "users",
-            "apps",
-            "poll",
-        ]);
-        let rows = self.servers.iter().map(server_row);
-        let cpu_history = u16::try_from(CPU_HISTORY).unwrap_or(u16::MAX);
-        let widths = [10, 14, 5, cpu_history, 10, 10, 9, 6, 5, 8].map(Constraint::Length);
-        let block = Block::bordered().title(" servers: health polled over mutual TLS, every second ");
-        Table::new(rows, widths).header(header.bold()).block(block).render(area, buffer);
+        let shown = usize::from(area.height.saturating_sub(3));
+        let hidden = self.servers.len().saturating_sub(shown);
+        let more = if hidden == 0 { String::new() } else { format!("and {hidden} more: ") };
+        let title = format!(" servers, {more}health polled over mutual TLS, every second ");
+        let width = area.width.saturating_sub(2);
+        let columns = fitting(&SERVER_COLUMNS, width);
+        let header = Row::new(columns.iter().map(|column| column.title)).bold();
+        let rows = self
+            .servers
+            .iter()
+            .take(shown)
+            .map(|server| Row::new(columns.iter().map(|column| (column.cell)(server))));
+        let widths = columns.iter().map(|column| Constraint::Length(column.width));
+        Table::new(rows, widths).header(header).block(Block::bordered().title(title)).render(area, buffer);
     }
 
     fn render_rates(&self, area: Rect, buffer: &mut Buffer) {
-        let [chart, commands] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(34)]).areas(area);
+        let [chart, commands] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(26)]).areas(area);
         let now = self.rates.emitted.back().copied().unwrap_or(0);
-        let block = Block::bordered().title(format!(" events/s: {now} in, {} out ", self.rates.delivered));
+        let title = format!(" {now} events/s emitted, {}/s delivered to InfluxDB ", self.rates.delivered);
+        let block = Block::bordered().title(title);
         let width = usize::from(chart.width.saturating_sub(2));
         let skipped = self.rates.emitted.len().saturating_sub(width);
         let drawn = self.rates.emitted.iter().skip(skipped).copied();
         Sparkline::default().block(block).data(drawn).style(Style::new().fg(GOOD)).render(chart, buffer);
         let lines =
-            self.commands.iter().map(|(command, count)| Line::from(format!("{command:<18}{count:>12}")));
+            self.commands.iter().map(|(command, count)| Line::from(format!("{command:<17}{count:>7}")));
         Paragraph::new(lines.collect::<Vec<_>>())
             .block(Block::bordered().title(" users, over UDP "))
             .render(commands, buffer);
@@ -157,11 +206,18 @@ impl Picture<'_> {
     }
 
     fn render_sinks(&self, area: Rect, buffer: &mut Buffer) {
-        let header = Row::new(["sink", "state", "delivered", "waiting", "retries", "refused", "discarded"]);
-        let widths = [16, 44, 11, 9, 8, 8, 9].map(Constraint::Length);
+        let columns = fitting(&SINK_COLUMNS, area.width.saturating_sub(2));
+        let header = Row::new(columns.iter().map(|column| column.title)).bold();
+        let rows =
+            self.view.sinks.iter().map(|sink| Row::new(columns.iter().map(|column| (column.cell)(sink))));
+        // The state takes what the numbers leave.
+        let width = |column: &&Column<SinkView>| match column.title {
+            "state" => Constraint::Fill(1),
+            _ => Constraint::Length(column.width),
+        };
         let title = if self.target_is_up { " sinks " } else { " sinks: the simulated InfluxDB is away " };
-        Table::new(self.view.sinks.iter().map(sink_row), widths)
-            .header(header.bold())
+        Table::new(rows, columns.iter().map(width))
+            .header(header)
             .block(Block::bordered().title(title))
             .render(area, buffer);
     }
@@ -172,38 +228,47 @@ impl Picture<'_> {
     }
 }
 
-fn server_row(server: &Server) -> Row<'_> {
-    let state = match &server.failure {
-        None => Span::styled("answers", GOOD),
-        Some(reason) => Span::styled(reason.as_str(), BAD),
-    };
-    let cpu = server.cpu_pct.back().copied().unwrap_or(0.0);
-    Row::new([
-        Cell::from(server.name.as_str()),
-        Cell::from(state),
-        Cell::from(format!("{cpu:>3.0}%")),
-        Cell::from(bars(&server.cpu_pct)).style(Style::new().fg(Color::Cyan)),
-        Cell::from(format!("{:>6.1} GB", server.committed_mb / 1024.0)),
-        Cell::from(format!("{:>6.1} GB", server.free_mb / 1024.0)),
-        Cell::from(format!("{:>6}", server.sessions)),
-        Cell::from(format!("{:>4}", server.users)),
-        Cell::from(format!("{:>3}", server.apps)),
-        Cell::from(format!("{:>5.1} ms", server.poll_ms)),
-    ])
+/// The columns that fit, most important ones first considered, in their order.
+fn fitting<T>(columns: &[Column<T>], width: u16) -> Vec<&Column<T>> {
+    let mut by_rank: Vec<_> = columns.iter().enumerate().collect();
+    by_rank.sort_by_key(|(_, column)| column.rank);
+    let mut left = width + 1;
+    by_rank.retain(|(_, column)| {
+        let fits = column.width < left;
+        if fits {
+            left -= column.width + 1;
+        }
+        fits
+    });
+    by_rank.sort_by_key(|(at, _)| *at);
+    by_rank.into_iter().map(|(_, column)| column).collect()
 }
 
-fn sink_row(sink: &SinkView) -> Row<'_> {
-    let state = match &sink.condition {
+fn table_height(rows: usize) -> u16 {
+    u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(3)
+}
+
+fn server_state(server: &Server) -> Cell<'_> {
+    Cell::from(match &server.failure {
+        None => Span::styled("answers", GOOD),
+        Some(reason) => Span::styled(reason.as_str(), BAD),
+    })
+}
+
+fn server_cpu(server: &Server) -> Cell<'_> {
+    Cell::from(format!("{:>3.0}%", server.cpu_pct.back().copied().unwrap_or(0.0)))
+}
+
+fn server_chart(server: &Server) -> Cell<'_> {
+    Cell::from(bars(&server.cpu_pct)).style(Style::new().fg(Color::Cyan))
+}
+
+fn sink_state(sink: &SinkView) -> Cell<'_> {
+    Cell::from(match &sink.condition {
         Condition::Starting => Span::raw("starting"),
         Condition::Ok => Span::styled("ok", GOOD),
         Condition::Warning(reason) | Condition::Failing(reason) => Span::styled(reason.as_str(), BAD),
-    };
-    let numbers = [sink.delivered, sink.lag_events, sink.retries, sink.refused, sink.discarded];
-    Row::new(
-        [Cell::from(sink.name.as_str()), Cell::from(state)]
-            .into_iter()
-            .chain(numbers.map(|n| Cell::from(n.to_string()))),
-    )
+    })
 }
 
 /// One character per value, from empty to full at 100.
@@ -216,6 +281,14 @@ fn bars(values: &VecDeque<f64>) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let bar = |value: &f64| BARS.get((value.clamp(0.0, 99.0) / 12.5) as usize).copied().unwrap_or(' ');
     values.iter().map(bar).collect()
+}
+
+fn gigabytes(megabytes: f64) -> Cell<'static> {
+    Cell::from(format!("{:>5.1} GB", megabytes / 1024.0))
+}
+
+fn count(number: u64) -> Cell<'static> {
+    Cell::from(format!("{number:>8}"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share to look at")]
@@ -233,7 +306,7 @@ pub(super) fn closing_words(summary: &Summary, points: u64, elapsed: Duration) -
     let emitted: u64 = summary.view.sources.iter().map(|source| source.emitted).sum();
     let retries: u64 = summary.view.sinks.iter().map(|sink| sink.retries).sum();
     format!(
-        "{emitted} events in {:.0} s; the simulated InfluxDB has {points} points of them; {retries} writes were repeated, {} events are undelivered.",
+        "{emitted} events in {:.0} s; the simulated InfluxDB has {points} points of them (a health sample is eight); {retries} writes were repeated, {} events are undelivered.",
         elapsed.as_secs_f64(),
         summary.view.undelivered(),
     )
@@ -277,6 +350,7 @@ mod tests {
     fn view(emitted: u64) -> View {
         View {
             uptime: Duration::from_secs(5),
+            embedder: senseops_engine::EmbedderView::default(),
             journal: JournalView {
                 events: 300,
                 bytes: 64 << 20,
@@ -321,26 +395,44 @@ mod tests {
             duration: Some(Duration::from_secs(30)),
             log: vec!["WARN component is failing".into()],
         };
+        insta::assert_snapshot!(as_text(&picture, Rect::new(0, 0, 80, 16)), @"
+         SenseOps Stats   a simulated Qlik Sense estate, 09:05 o'clock there, 25s left
+        ┌ servers, and 1 more: health polled over mutual TLS, every second ────────────┐
+        │server     state          cpu  committed free     sessions users apps poll    │
+        │Server1    answers         99%   2.0 GB    0.5 GB        7     3    4   1.2 ms│
+        └──────────────────────────────────────────────────────────────────────────────┘
+        ┌ 200 events/s emitted, 0/s delivered to InfluxDB ───┐┌ users, over UDP ───────┐
+        │▄█                                                  ││Start session         42│
+        └────────────────────────────────────────────────────┘└────────────────────────┘
+        ┌ journal in memory ───────────────────────────────────────────────────────────┐
+        │████████████████████300 events wait, 64.0 MiB of 256.0 MiB                    │
+        └──────────────────────────────────────────────────────────────────────────────┘
+        ┌ sinks: the simulated InfluxDB is away ───────────────────────────────────────┐
+        │sink           state            delivered waiting  retries  refused  discarded│
+        │influx.target  connection refus     1200       300        2        1        0 │
+        │picture        ok                   1200       300        2        1        0 │
+        └──────────────────────────────────────────────────────────────────────────────┘
+        ");
         insta::assert_snapshot!(as_text(&picture, Rect::new(0, 0, 110, 25)), @"
          SenseOps Stats   a simulated Qlik Sense estate, 09:05 o'clock there, 25s left
-        ┌ servers: health polled over mutual TLS, every second ──────────────────────────────────────────────────────┐
-        │server     state        cpu                            committed  free       sessions  users  apps  poll    │
-        │Server1    answers       99%  ▁▃█                         2.0 GB     0.5 GB       7       3     4     1.2 ms│
-        │Server2    timeout        0%                              0.0 GB     0.0 GB       0       0     0     0.0 ms│
+        ┌ servers, health polled over mutual TLS, every second ──────────────────────────────────────────────────────┐
+        │server     state          cpu                           committed free     sessions users apps poll         │
+        │Server1    answers         99% ▁▃█                        2.0 GB    0.5 GB        7     3    4   1.2 ms     │
+        │Server2    timeout          0%                            0.0 GB    0.0 GB        0     0    0   0.0 ms     │
         └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
-        ┌ events/s: 200 in, 0 out ─────────────────────────────────────────────────┐┌ users, over UDP ───────────────┐
-        │ █                                                                        ││Start session               42  │
-        │ █                                                                        ││                                │
-        │██                                                                        ││                                │
-        │██                                                                        ││                                │
-        └──────────────────────────────────────────────────────────────────────────┘└────────────────────────────────┘
+        ┌ 200 events/s emitted, 0/s delivered to InfluxDB ─────────────────────────────────┐┌ users, over UDP ───────┐
+        │ █                                                                                ││Start session         42│
+        │ █                                                                                ││                        │
+        │██                                                                                ││                        │
+        │██                                                                                ││                        │
+        └──────────────────────────────────────────────────────────────────────────────────┘└────────────────────────┘
         ┌ journal in memory ─────────────────────────────────────────────────────────────────────────────────────────┐
         │███████████████████████████        300 events wait, 64.0 MiB of 256.0 MiB                                   │
         └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
         ┌ sinks: the simulated InfluxDB is away ─────────────────────────────────────────────────────────────────────┐
-        │sink             state                                     delivered   waiting   retries  refused  discarded│
-        │influx.target    connection refused                        1200        300       2        1        0        │
-        │picture          ok                                        1200        300       2        1        0        │
+        │sink           state                                          delivered waiting  retries  refused  discarded│
+        │influx.target  connection refused                                 1200       300        2        1        0 │
+        │picture        ok                                                 1200       300        2        1        0 │
         └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
         WARN component is failing
         ");
