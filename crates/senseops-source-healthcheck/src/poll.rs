@@ -162,7 +162,8 @@ impl Gather for Poller {
             fields.push("reason", failure.reason.as_str());
             self.sentence(&failure)
         });
-        fields.push("duration_ms", took.as_secs_f64() * 1000.0);
+        // Whole microseconds: more digits would be noise, and points carry each of them.
+        fields.push("duration_ms", (took.as_secs_f64() * 1e6).round() / 1000.0);
         if let Some(status) = status {
             fields.push("status", i64::from(status.as_u16()));
         }
