@@ -3,6 +3,7 @@
 //! CPU comes from the operating system's own accounting of the `sos` process, so a noisy machine disturbs it little.
 //! The load comes from this process, which runs on the same cores.
 
+mod estate;
 mod program;
 mod scenarios;
 mod table;
@@ -28,8 +29,15 @@ pub(crate) struct Bench {
     only: Option<String>,
 }
 
+/// What is measured, and what it is measured against.
+#[derive(Debug)]
+struct Binaries {
+    sos: PathBuf,
+    sim: PathBuf,
+}
+
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode, BoxError> {
-    let sos = release_binary()?;
+    let binaries = Binaries::build()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let share = if bench.quick { 0.1 } else { 1.0 };
     let wanted =
@@ -37,7 +45,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, BoxError> {
     let mut figures: Vec<Figure> = Vec::new();
     for scenario in Scenario::ALL.into_iter().filter(wanted) {
         println!("… {}", scenario.name());
-        let measured = runtime.block_on(scenario.measure(&sos, share))?;
+        let measured = runtime.block_on(scenario.measure(&binaries, share))?;
         for figure in &measured {
             println!("  {figure}");
         }
@@ -52,10 +60,14 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, BoxError> {
     Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn release_binary() -> Result<PathBuf, BoxError> {
-    println!("building the release binary; the first time this takes some minutes");
-    shell::run(&mut shell::cargo(["build", "--release", "--package", "senseops", "--bin", "sos"]))?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| shell::root().join("target"), PathBuf::from);
-    Ok(target.join("release").join("sos").with_extension(std::env::consts::EXE_EXTENSION))
+impl Binaries {
+    fn build() -> Result<Self, BoxError> {
+        println!("building the release binaries; the first time this takes some minutes");
+        let packages = ["--package", "senseops", "--package", "senseops-sim"];
+        shell::run(shell::cargo(["build", "--release", "--bins"]).args(packages))?;
+        let target = std::env::var_os("CARGO_TARGET_DIR");
+        let release = target.map_or_else(|| shell::root().join("target"), PathBuf::from).join("release");
+        let binary = |name: &str| release.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+        Ok(Self { sos: binary("sos"), sim: binary("senseops-sim") })
+    }
 }

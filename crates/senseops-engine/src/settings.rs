@@ -47,7 +47,7 @@ pub struct Delivery {
     pub max_events: NonZeroUsize,
     /// The most memory that the events written at once take, estimated. Default 8MiB.
     pub max_bytes: Size,
-    /// The longest that an event waits for others to be written with. Default 100ms.
+    /// The longest that an event waits for others to be written with. Default 500ms.
     pub max_age: Span,
     /// How many writes run at the same time. Default 1, which keeps the order.
     pub max_in_flight: NonZeroUsize,
@@ -106,7 +106,7 @@ impl Default for Delivery {
             overflow: Overflow::DropOldest,
             max_events: MAX_EVENTS,
             max_bytes: Size::from_mib(8),
-            max_age: Span::from_millis(100),
+            max_age: Span::from_millis(500),
             max_in_flight: NonZeroUsize::MIN,
             timeout: Span::from_secs(30),
             retry: Retry::default(),

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use senseops_core::BoxError;
-use senseops_sim::{Amount, Estate, EstateConfig, InfluxTarget, Mix, UserEvents, send};
+use senseops_sim::{Amount, InfluxTarget, Mix, UserEvents, send};
 use senseops_testkit::{Influxd, InfluxdOptions};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
+use super::Binaries;
+use super::estate::Estate;
 use super::program::{Ended, Sos};
 use super::table::{Figure, Target};
 
@@ -19,6 +21,9 @@ const DATAGRAMS: usize = 5_000;
 const NOWHERE: &str = "sinks: { console: { nowhere: { only: { kinds: [ none ] } } } }\n";
 /// How long anything may take to be delivered after the load.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Eight of the health, and one that the server answers.
+const POINTS_PER_POLL: f64 = 9.0;
 
 /// One measurement.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +76,8 @@ impl Scenario {
     }
 
     /// Measures with this share of the full load.
-    pub(crate) async fn measure(self, sos: &Path, share: f64) -> Result<Vec<Figure>, BoxError> {
+    pub(super) async fn measure(self, binaries: &Binaries, share: f64) -> Result<Vec<Figure>, BoxError> {
+        let Binaries { sos, sim } = binaries;
         match self {
             Self::UdpToNowhere => udp_to_nowhere(sos, share).await,
             Self::UdpToInfluxInMemory => {
@@ -83,9 +89,9 @@ impl Scenario {
                 udp_to_influxdb(sos, share, "on disk", &pipeline, Target::AtMost(14.0)).await
             }
             Self::UdpToNoContent => udp_to_no_content(sos, share).await,
-            Self::TwoServers => two_servers(sos, share).await,
+            Self::TwoServers => two_servers(sos, sim, share).await,
             Self::FiftyServers => {
-                let cpu = polling(sos, 50, 60.0 * share).await?;
+                let cpu = polling(sos, sim, 50, 60.0 * share).await?;
                 Ok(vec![Figure {
                     what: "CPU, 50 servers polled every second".into(),
                     others: "Butler SOS 15.2 s",
@@ -96,7 +102,7 @@ impl Scenario {
                 }])
             }
             Self::ThousandServers => {
-                let cpu = polling(sos, 1000, 30.0 * share.max(0.3)).await?;
+                let cpu = polling(sos, sim, 1000, 30.0 * share.max(0.3)).await?;
                 Ok(vec![Figure {
                     what: "CPU, 1,000 servers polled every second".into(),
                     others: "Butler SOS polls one after another",
@@ -201,11 +207,12 @@ async fn udp_to_no_content(sos: &Path, share: f64) -> Result<Vec<Figure>, BoxErr
     }])
 }
 
-async fn two_servers(sos: &Path, share: f64) -> Result<Vec<Figure>, BoxError> {
-    let estate = Estate::start(EstateConfig { servers: 2, ..EstateConfig::default() }).await?;
-    let target = InfluxTarget::start().await?;
-    let program = Sos::start(sos, &polling_config(&estate, &target, "5s"))?;
-    until(async || target.points() > 0).await?;
+async fn two_servers(sos: &Path, sim: &Path, share: f64) -> Result<Vec<Figure>, BoxError> {
+    let estate = Estate::start(sim, 2, "5s")?;
+    let program = Sos::start(sos, &estate.config)?;
+    while estate.points()? == 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
     let first_sample = program.age();
     let window = Duration::from_mins(1).mul_f64(share);
     sleep(Duration::from_secs(2)).await;
@@ -244,41 +251,20 @@ async fn two_servers(sos: &Path, share: f64) -> Result<Vec<Figure>, BoxError> {
 }
 
 /// The share of one core that polling so many servers every second takes.
-async fn polling(sos: &Path, servers: usize, seconds: f64) -> Result<f64, BoxError> {
-    let estate = Estate::start(EstateConfig { servers, ..EstateConfig::default() }).await?;
-    let target = InfluxTarget::start().await?;
-    let program = Sos::start(sos, &polling_config(&estate, &target, "1s"))?;
+async fn polling(sos: &Path, sim: &Path, servers: u32, seconds: f64) -> Result<f64, BoxError> {
+    let estate = Estate::start(sim, usize::try_from(servers)?, "1s")?;
+    let program = Sos::start(sos, &estate.config)?;
     // Past the handshakes.
     sleep(Duration::from_secs(5)).await;
-    let requests =
-        |estate: &Estate| estate.servers().iter().map(senseops_sim::SenseServer::requests).sum::<u64>();
-    let (cpu, before) = (program.cpu()?, requests(&estate));
+    let (cpu, before) = (program.cpu()?, estate.points()?);
     sleep(Duration::from_secs_f64(seconds)).await;
     let used = (program.cpu()? - cpu) / seconds;
-    let polls = to_f64(requests(&estate) - before) / seconds;
-    if polls < to_f64(servers as u64) * 0.95 {
+    let polls = to_f64(estate.points()? - before) / POINTS_PER_POLL / seconds;
+    if polls < f64::from(servers) * 0.95 {
         return Err(format!("only {polls:.0} polls a second of {servers} servers").into());
     }
     program.stop()?;
     Ok(used)
-}
-
-fn polling_config(estate: &Estate, target: &InfluxTarget, interval: &str) -> String {
-    let pem = estate.pem_files();
-    let servers: Vec<_> = estate
-        .servers()
-        .iter()
-        .map(|server| format!("{{ name: {}, url: '{}' }}", server.name(), server.url()))
-        .collect();
-    format!(
-        "sources: {{ healthcheck: {{ bench: {{ interval: {interval}, tls: {{ ca: '{}', cert: '{}', key: '{}' }}, \
-         servers: [ {} ] }} }} }}\nsinks: {{ influx: {{ bench: {{ url: '{}', database: senseops }} }} }}\n",
-        pem.ca.display(),
-        pem.cert.display(),
-        pem.key.display(),
-        servers.join(", "),
-        target.url()
-    )
 }
 
 /// Sends user events to a program with this configuration, waits until they are `stored`, and tells what it took.
