@@ -50,6 +50,7 @@ impl Handle {
             uptime: self.0.opened.elapsed(),
             journal: JournalView {
                 on_disk: status.on_disk,
+                outlives_the_program: status.outlives_the_program(),
                 events: status.events,
                 bytes: status.bytes,
                 max_bytes: status.max_bytes,

@@ -99,16 +99,8 @@ pub(crate) async fn open_journal(
 
 impl Opening {
     fn refuse_duplicates(&mut self, sources: &[SourceSpec], sinks: &[SinkSpec]) {
-        let sources = sources.iter().flat_map(|spec| {
-            spec.components
-                .iter()
-                .map(|planned| ("sources", component_name(&spec.name, planned.part.as_deref())))
-        });
-        let sinks = sinks.iter().flat_map(|spec| {
-            spec.components
-                .iter()
-                .map(|planned| ("sinks", component_name(&spec.name, planned.part.as_deref())))
-        });
+        let sources = sources.iter().flat_map(SourceSpec::named).map(|(name, _)| ("sources", name));
+        let sinks = sinks.iter().flat_map(SinkSpec::named).map(|(name, _)| ("sinks", name));
         let mut seen = HashSet::from([("sources", EMBEDDER.to_owned())]);
         for (role, name) in sources.chain(sinks) {
             if !seen.insert((role, name.clone())) {
@@ -119,8 +111,8 @@ impl Opening {
     }
 
     async fn sinks(&mut self, spec: SinkSpec, opened: &mut Vec<SinkRunner>) {
-        for PlannedSink { part, factory } in &spec.components {
-            let build = self.common.build(&component_name(&spec.name, part.as_deref()));
+        for (name, PlannedSink { factory, .. }) in spec.named() {
+            let build = self.common.build(&name);
             match guarded(factory.build(build.clone())).await {
                 Ok(sink) => {
                     let wanted = Wanted { accepts: sink.accepts(), only: spec.only.clone() };
@@ -130,7 +122,7 @@ impl Opening {
                         slot: Arc::clone(&slot),
                         retry: spec.delivery.retry.clone(),
                         timeout: spec.delivery.timeout.get(),
-                        is_kept: self.settings.journal.path.is_some(),
+                        journal: self.journal.clone(),
                     };
                     opened.push(SinkRunner {
                         slot,
@@ -149,8 +141,8 @@ impl Opening {
 
     async fn sources(&mut self, spec: SourceSpec, opened: &mut Vec<SourceRunner>) {
         let labels = spec.labels.over(&self.settings.labels);
-        for PlannedSource { part, factory } in &spec.components {
-            let build = self.common.build(&component_name(&spec.name, part.as_deref()));
+        for (name, PlannedSource { factory, .. }) in spec.named() {
+            let build = self.common.build(&name);
             match guarded(factory.build(build.clone())).await {
                 Ok(source) => {
                     let counters = Arc::default();
@@ -215,8 +207,4 @@ impl Common {
             leases: Leases::new(lease),
         }
     }
-}
-
-pub(crate) fn component_name(name: &str, part: Option<&str>) -> String {
-    part.map_or_else(|| name.to_owned(), |part| format!("{name}.{part}"))
 }

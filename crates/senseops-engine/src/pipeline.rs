@@ -132,7 +132,6 @@ impl Drop for CloseOnDrop {
 
 /// Losses must not hide among figures.
 fn tell_losses(view: &View) {
-    let is_kept = view.journal.on_disk && view.journal.failure.is_none();
     for sink in &view.sinks {
         if sink.discarded > 0 {
             warn!(
@@ -141,7 +140,7 @@ fn tell_losses(view: &View) {
                 "events were discarded because the journal was full"
             );
         }
-        if sink.lag_events > 0 && is_kept {
+        if sink.lag_events > 0 && view.journal.outlives_the_program {
             info!(
                 sink = sink.name,
                 events = sink.lag_events,

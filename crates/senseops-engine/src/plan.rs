@@ -50,3 +50,21 @@ pub struct ComponentError {
     #[source]
     pub source: BuildError,
 }
+
+impl SourceSpec {
+    /// The components by their full names.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (String, &PlannedSource)> {
+        self.components.iter().map(|planned| (full_name(&self.name, planned.part.as_deref()), planned))
+    }
+}
+
+impl SinkSpec {
+    /// The components by their full names.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (String, &PlannedSink)> {
+        self.components.iter().map(|planned| (full_name(&self.name, planned.part.as_deref()), planned))
+    }
+}
+
+fn full_name(name: &str, part: Option<&str>) -> String {
+    part.map_or_else(|| name.to_owned(), |part| format!("{name}.{part}"))
+}

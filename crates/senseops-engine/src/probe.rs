@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt};
 use senseops_core::{BoxError, BuildError};
 use tokio::time::timeout;
 
-use crate::opening::{Common, component_name, open_journal};
+use crate::opening::{Common, open_journal};
 use crate::plan::Plan;
 use crate::supervise::guarded;
 
@@ -51,8 +51,7 @@ impl Plan {
         let common = Common::default();
         let mut probes = Vec::new();
         for spec in &self.sources {
-            for planned in &spec.components {
-                let name = component_name(&spec.name, planned.part.as_deref());
+            for (name, planned) in spec.named() {
                 let build = common.build(&name);
                 let work = async move {
                     match guarded(planned.factory.build(build)).await {
@@ -64,8 +63,7 @@ impl Plan {
             }
         }
         for spec in &self.sinks {
-            for planned in &spec.components {
-                let name = component_name(&spec.name, planned.part.as_deref());
+            for (name, planned) in spec.named() {
                 let build = common.build(&name);
                 let work = async move {
                     match guarded(planned.factory.build(build)).await {

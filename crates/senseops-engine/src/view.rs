@@ -24,6 +24,8 @@ pub struct View {
 pub struct JournalView {
     /// Whether it is on disk.
     pub on_disk: bool,
+    /// Whether what is in it is there at the next start.
+    pub outlives_the_program: bool,
     /// Events that wait for at least one sink.
     pub events: u64,
     /// The bytes that they take.

@@ -179,6 +179,13 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
     }
 }
 
+impl Status {
+    /// Whether what is in the journal is there at the next start.
+    pub fn outlives_the_program(&self) -> bool {
+        self.on_disk && self.failure.is_none()
+    }
+}
+
 impl<C> Shared<C> {
     pub(crate) fn new(state: State<C>, directory: Option<Arc<Directory<C>>>) -> Self {
         Self {

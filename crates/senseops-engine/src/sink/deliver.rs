@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use senseops_core::{Batch, BoxError, Rejection, Shutdown, Sink, WriteError, chain};
+use senseops_journal::Journal;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::SinkSlot;
 use crate::backoff::Backoff;
+use crate::codec::Chunk;
 use crate::settings::Retry;
 use crate::supervise::{FIRST_RESTART, LONGEST_RESTART, panic_text};
 
@@ -26,8 +28,8 @@ pub(crate) struct Deliver {
     pub(crate) slot: Arc<SinkSlot>,
     pub(crate) retry: Retry,
     pub(crate) timeout: Duration,
-    /// What is not delivered stays in a journal on disk.
-    pub(crate) is_kept: bool,
+    /// Where what is not delivered stays, if it is on disk.
+    pub(crate) journal: Journal<Chunk>,
 }
 
 /// A batch was not delivered; it stays in the journal for the next start.
@@ -151,7 +153,7 @@ impl Delivery<'_> {
         self.deliver.slot.counters.retries.fetch_add(1, Ordering::Relaxed);
         self.deliver.slot.build.health.failing(chain(&**cause).to_string());
         let was_draining = self.drain.is_requested();
-        if was_draining && self.deliver.is_kept {
+        if was_draining && self.deliver.journal.status().outlives_the_program() {
             return Err(Abandoned);
         }
         tokio::select! {

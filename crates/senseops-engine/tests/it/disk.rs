@@ -73,3 +73,27 @@ async fn a_pipeline_that_is_dropped_in_mid_run_gives_its_journal_back() {
     };
     assert!(tokio::time::timeout(Duration::from_secs(20), reopened).await.is_ok());
 }
+
+#[tokio::test]
+async fn what_a_failed_disk_cannot_keep_is_delivered_before_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    let settings = PipelineSettings {
+        journal: JournalSettings { path: Some(path.clone()), ..JournalSettings::default() },
+        ..PipelineSettings::default()
+    };
+    let flaky = Arc::new(Scripted::new(|attempt, _| match attempt {
+        0 | 1 => Err(WriteError::unavailable("down")),
+        _ => Ok(()),
+    }));
+    let pipeline =
+        Pipeline::builder().settings(settings).sink("target", Arc::clone(&flaky)).build().await.unwrap();
+    let summary = run(pipeline, async |handle| {
+        std::fs::remove_dir_all(&path).unwrap();
+        let receipt = handle.emit(vec![numbered(7)]).await;
+        assert_eq!(receipt.outcome().await, Outcome::Held);
+    })
+    .await;
+    assert!(!summary.view.journal.outlives_the_program);
+    assert_eq!((flaky.log.written(), summary.view.undelivered()), (vec![7], 0));
+}

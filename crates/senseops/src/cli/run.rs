@@ -93,6 +93,9 @@ pub(super) fn refuse_to_open(locator: &Locator, error: &OpenError) -> io::Result
 
 /// What the end of a pipeline means for whoever started the program.
 pub(super) fn exit_of(summary: &Summary) -> Exit {
-    let kept = summary.view.journal.on_disk && summary.view.journal.failure.is_none();
-    if summary.view.undelivered() == 0 || kept { Exit::Done } else { Exit::Undelivered }
+    if summary.view.undelivered() == 0 || summary.view.journal.outlives_the_program {
+        Exit::Done
+    } else {
+        Exit::Undelivered
+    }
 }
