@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::{Emitter, Health, Leases, Meter, Shared, Shutdown};
+use crate::{Emitter, Files, Health, Leases, Meter, Shared, Shutdown};
 
 /// What every component is built with.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Build {
     pub shared: Shared,
     /// Sockets, which outlive the component so that nothing is lost while it is rebuilt.
     pub leases: Leases,
+    /// Where the component notes the files that it was built from.
+    pub files: Files,
 }
 
 /// What a running source has: everything it was built with, and where to emit, and when to stop.
@@ -47,6 +49,7 @@ impl Build {
             health: Health::new(&component),
             shared: Shared::default(),
             leases: Leases::none(),
+            files: Files::default(),
             component,
         }
     }

@@ -15,7 +15,8 @@ pub struct Leases(Option<Arc<dyn Lease>>);
 /// Opens sockets, or lends those that are open already. Implemented by the engine.
 pub trait Lease: Send + Sync {
     /// A non-blocking UDP socket bound to `address`, with a receive buffer as close to `receive_buffer` bytes as the
-    /// system grants.
+    /// system grants. To be asked for when the component is built: a new configuration closes sockets that the
+    /// components built for it have not asked for.
     ///
     /// # Errors
     /// When the address cannot be bound.

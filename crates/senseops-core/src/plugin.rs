@@ -3,6 +3,7 @@
 //! A plugin is a configuration struct. What the user wrote becomes the struct, the struct *plans* components, and
 //! each planned component is a factory that the engine calls to build it: at start, and again after a failure.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -58,7 +59,8 @@ pub trait SinkConfig: DeserializeOwned + Send + 'static {
     }
 }
 
-/// Builds a source. Called again after each failure, so it must read files anew.
+/// Builds a source. Called again after each failure and whenever a file that was [noted](crate::Files) has changed, so it
+/// must read files anew. It holds all of the component's configuration, so that [`PartialEq`] tells whether that changed.
 #[async_trait]
 pub trait SourceFactory: Send + Sync {
     /// Opens what the source needs; spawns nothing.
@@ -68,7 +70,7 @@ pub trait SourceFactory: Send + Sync {
     async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError>;
 }
 
-/// Builds a sink. Called again after each failure, so it must read files anew.
+/// Builds a sink; see [`SourceFactory`].
 #[async_trait]
 pub trait SinkFactory: Send + Sync {
     /// Opens what the sink needs; spawns nothing.
@@ -85,6 +87,7 @@ pub struct PlannedSource {
     pub part: Option<String>,
     /// Builds it.
     pub factory: Arc<dyn SourceFactory>,
+    identity: Identity,
 }
 
 /// A sink that a configuration asks for.
@@ -94,6 +97,7 @@ pub struct PlannedSink {
     pub part: Option<String>,
     /// Builds it.
     pub factory: Arc<dyn SinkFactory>,
+    identity: Identity,
 }
 
 /// Anything that a pipeline can take sources from: every [`SourceConfig`].
@@ -138,13 +142,23 @@ where
 
 impl PlannedSource {
     /// The only component of its configuration.
-    pub fn single(factory: impl SourceFactory + 'static) -> Self {
-        Self { part: None, factory: Arc::new(factory) }
+    pub fn single(factory: impl SourceFactory + PartialEq + 'static) -> Self {
+        Self::new(None, factory)
     }
 
     /// One of several components of its configuration.
-    pub fn part(name: impl Into<String>, factory: impl SourceFactory + 'static) -> Self {
-        Self { part: Some(name.into()), factory: Arc::new(factory) }
+    pub fn part(name: impl Into<String>, factory: impl SourceFactory + PartialEq + 'static) -> Self {
+        Self::new(Some(name.into()), factory)
+    }
+
+    /// Whether both would build the same component. If so, a new configuration leaves the running one alone.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.part == other.part && self.identity.is_same(&other.identity)
+    }
+
+    fn new<F: SourceFactory + PartialEq + 'static>(part: Option<String>, factory: F) -> Self {
+        let factory = Arc::new(factory);
+        Self { part, identity: Identity::of(Arc::clone(&factory)), factory }
     }
 }
 
@@ -155,13 +169,23 @@ impl PlannedSink {
     }
 
     /// The only component of its configuration.
-    pub fn single(factory: impl SinkFactory + 'static) -> Self {
-        Self { part: None, factory: Arc::new(factory) }
+    pub fn single(factory: impl SinkFactory + PartialEq + 'static) -> Self {
+        Self::new(None, factory)
     }
 
     /// One of several components of its configuration.
-    pub fn part(name: impl Into<String>, factory: impl SinkFactory + 'static) -> Self {
-        Self { part: Some(name.into()), factory: Arc::new(factory) }
+    pub fn part(name: impl Into<String>, factory: impl SinkFactory + PartialEq + 'static) -> Self {
+        Self::new(Some(name.into()), factory)
+    }
+
+    /// See [`PlannedSource::is_same`].
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.part == other.part && self.identity.is_same(&other.identity)
+    }
+
+    fn new<F: SinkFactory + PartialEq + 'static>(part: Option<String>, factory: F) -> Self {
+        let factory = Arc::new(factory);
+        Self { part, identity: Identity::of(Arc::clone(&factory)), factory }
     }
 }
 
@@ -209,6 +233,35 @@ where
 
 /// A factory for a sink that exists already.
 struct Ready<S>(Arc<S>);
+
+impl<S> PartialEq for Ready<S> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// A factory as something that can be compared with another of any type.
+#[derive(Clone)]
+struct Identity {
+    factory: Arc<dyn Any + Send + Sync>,
+    is_equal: fn(&(dyn Any + Send + Sync), &(dyn Any + Send + Sync)) -> bool,
+}
+
+impl Identity {
+    fn of<F: PartialEq + Send + Sync + 'static>(factory: Arc<F>) -> Self {
+        Self {
+            factory,
+            is_equal: |one, other| match (one.downcast_ref::<F>(), other.downcast_ref::<F>()) {
+                (Some(one), Some(other)) => one == other,
+                (_, _) => false,
+            },
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        (self.is_equal)(&*self.factory, &*other.factory)
+    }
+}
 
 #[async_trait]
 impl<S: Sink + 'static> SinkFactory for Ready<S> {

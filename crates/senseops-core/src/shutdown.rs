@@ -27,6 +27,11 @@ impl Shutdown {
         self.0.cancelled().await;
     }
 
+    /// A trigger for a part of what is stopped: it is requested on its own, or along with the whole.
+    pub fn child(&self) -> ShutdownTrigger {
+        ShutdownTrigger(self.0.child_token())
+    }
+
     /// Whether a stop has been requested.
     pub fn is_requested(&self) -> bool {
         self.0.is_cancelled()

@@ -1,9 +1,12 @@
 //! Points in time, in nanoseconds since 1970-01-01T00:00:00Z.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
+
+use crate::BoxError;
 
 /// A point in time with nanosecond resolution, between the years 1677 and 2262.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +42,16 @@ impl From<SystemTime> for Timestamp {
             Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
         };
         Self(nanos)
+    }
+}
+
+/// From RFC 3339, as it is displayed.
+impl FromStr for Timestamp {
+    type Err = BoxError;
+
+    fn from_str(text: &str) -> Result<Self, BoxError> {
+        let time: jiff::Timestamp = text.parse()?;
+        Ok(Self(i64::try_from(time.as_nanosecond())?))
     }
 }
 
