@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::Path;
 
+use crate::files::Files;
 use crate::journal::{Mark, Position};
 
-const NAME: &str = "cursors";
+pub(crate) const NAME: &str = "cursors";
 const TITLE: &str = "senseops journal cursors 1";
 
 /// What the file was found to hold.
@@ -28,19 +29,13 @@ pub(crate) fn load(directory: &Path) -> io::Result<Stored> {
 }
 
 /// Replaces the file as a whole: after a crash it is the old one or the new one.
-pub(crate) fn store(directory: &Path, cursors: &BTreeMap<String, Mark>) -> io::Result<()> {
+pub(crate) fn store(files: &Files, directory: &Path, cursors: &BTreeMap<String, Mark>) -> io::Result<()> {
     let fresh = directory.join("cursors.new");
-    let mut file = File::create(&fresh)?;
+    let mut file = files.create(&fresh)?;
     file.write_all(render(cursors).as_bytes())?;
-    file.sync_all()?;
-    fs::rename(fresh, directory.join(NAME))?;
-    sync_directory(directory)
-}
-
-/// Makes created and renamed files durable.
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
-    // Windows cannot open a directory as a file, and keeps its entries safe by itself.
-    if cfg!(windows) { Ok(()) } else { File::open(directory)?.sync_all() }
+    file.sync()?;
+    files.rename(&fresh, &directory.join(NAME))?;
+    files.sync_directory(directory)
 }
 
 fn render(cursors: &BTreeMap<String, Mark>) -> String {
@@ -89,7 +84,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(load(directory.path()).unwrap(), Stored::Cursors(BTreeMap::new()));
         for cursors in [BTreeMap::new(), cursors()] {
-            store(directory.path(), &cursors).unwrap();
+            store(&Files::Machine, directory.path(), &cursors).unwrap();
             assert_eq!(load(directory.path()).unwrap(), Stored::Cursors(cursors));
         }
     }

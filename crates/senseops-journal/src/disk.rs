@@ -1,10 +1,11 @@
 //! What is known of the disk: pure bookkeeping, the writer does the work.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
-use senseops_core::{Settle, Timestamp};
+use senseops_core::{Outcome, Settle, Timestamp};
 
 use crate::journal::{Mark, Position};
+use crate::recent::{Recent, Slot};
 use crate::segment::Segment;
 
 /// How many damaged places are remembered, so that two readers that meet one count it once.
@@ -17,6 +18,12 @@ pub(crate) struct Disk<C> {
     pub cursors: StoredCursors,
     /// Why the disk cannot be used now. Nothing is queued as long as there is a reason.
     pub failure: Option<String>,
+    /// The first chunk that is in memory only because the disk failed; so are all behind it.
+    pub held_from: Option<Mark>,
+    /// When the writer began its present turn.
+    pub busy_since: Option<Timestamp>,
+    /// Damaged segments that are set aside.
+    pub quarantined: u64,
     damage: BTreeSet<(Position, u64)>,
 }
 
@@ -29,7 +36,7 @@ pub(crate) struct Queue<C> {
 }
 
 struct Taken {
-    first: Position,
+    first: Mark,
     bytes: u64,
 }
 
@@ -40,21 +47,28 @@ pub(crate) struct Pending<C> {
     pub bytes: u64,
     pub appended: Timestamp,
     pub chunk: C,
-    pub settle: Settle,
+    /// Nothing if the chunk was settled before.
+    pub settle: Option<Settle>,
 }
 
 /// The segments, oldest first.
 #[derive(Default)]
 pub(crate) struct Segments {
-    list: VecDeque<Segment>,
+    list: VecDeque<Listed>,
     bytes: u64,
+    /// Bytes of every segment there ever was.
+    bytes_ever: u64,
 }
 
-/// What is in the file of the cursors.
+struct Listed {
+    segment: Segment,
+    /// Bytes of every segment before this one.
+    bytes_before: u64,
+}
+
+/// What is known of the file of the cursors.
 #[derive(Default)]
 pub(crate) struct StoredCursors {
-    /// Readers that have not come back, or have gone.
-    pub absent: BTreeMap<String, Mark>,
     pub change: Change,
     /// Where readers begin that are not known. The end, unless the file was damaged: then it may have known them.
     pub unknown_begin: Option<Mark>,
@@ -67,23 +81,69 @@ pub(crate) enum Change {
     None,
     /// Readers moved on. If that is lost, they see something again.
     Moved,
-    /// A reader is not stored at all. If that is lost, it misses something.
+    /// There are other readers. If that is lost, a new one misses something, or one that was forgotten is back.
     Named,
 }
 
 impl<C> Disk<C> {
     pub(crate) fn new(segments: Segments, cursors: StoredCursors) -> Self {
-        Self { queue: Queue::new(), segments, cursors, failure: None, damage: BTreeSet::new() }
+        Self {
+            queue: Queue::new(),
+            segments,
+            cursors,
+            failure: None,
+            held_from: None,
+            busy_since: None,
+            quarantined: 0,
+            damage: BTreeSet::new(),
+        }
     }
 
-    pub(crate) fn note_damage(&mut self, segment: Position, offset: u64) {
-        if self.damage.len() < MAX_DAMAGE {
-            self.damage.insert((segment, offset));
-        }
+    /// Notes where damage begins. Whether it was not known yet.
+    pub(crate) fn note_damage(&mut self, segment: Position, offset: u64) -> bool {
+        self.damage.len() < MAX_DAMAGE && self.damage.insert((segment, offset))
+    }
+
+    pub(crate) fn is_damaged(&self, segment: Position) -> bool {
+        self.damage.range((segment, 0)..=(segment, u64::MAX)).next().is_some()
     }
 
     pub(crate) fn damaged(&self) -> u64 {
         u64::try_from(self.damage.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The first chunk that is not on disk.
+    pub(crate) fn first_unstored(&self) -> Option<Mark> {
+        self.held_from.or_else(|| self.queue.first_unwritten())
+    }
+
+    /// The bytes that are not on disk, of which `recent` has those that are held.
+    pub(crate) fn unstored_bytes(&self, recent: &Recent<C>) -> u64 {
+        self.queue.unwritten_bytes() + self.held_from.map_or(0, |held| recent.bytes_from(held.position))
+    }
+}
+
+impl<C> Pending<C> {
+    /// What was held and is to be written after all.
+    pub(crate) fn settled(slot: &Slot<C>) -> Self
+    where
+        C: Clone,
+    {
+        let Slot { at, events, bytes, appended, chunk } = slot;
+        Self {
+            at: *at,
+            events: *events,
+            bytes: *bytes,
+            appended: *appended,
+            chunk: chunk.clone(),
+            settle: None,
+        }
+    }
+
+    pub(crate) fn settle(self, outcome: Outcome) {
+        if let Some(settle) = self.settle {
+            settle.settle(outcome);
+        }
     }
 }
 
@@ -112,8 +172,8 @@ impl<C> Queue<C> {
     }
 
     /// The first chunk that is not on disk yet.
-    pub(crate) fn first_unwritten(&self) -> Option<Position> {
-        self.writing.as_ref().map(|taken| taken.first).or_else(|| Some(self.waiting.front()?.at.position))
+    pub(crate) fn first_unwritten(&self) -> Option<Mark> {
+        self.writing.as_ref().map(|taken| taken.first).or_else(|| Some(self.waiting.front()?.at))
     }
 
     /// Takes the oldest chunks: at least one if there are any, and no more than about `bytes`.
@@ -129,7 +189,7 @@ impl<C> Queue<C> {
         }
         let taken: Vec<_> = self.waiting.drain(..count).collect();
         self.bytes -= sum;
-        self.writing = taken.first().map(|first| Taken { first: first.at.position, bytes: sum });
+        self.writing = taken.first().map(|first| Taken { first: first.at, bytes: sum });
         taken
     }
 
@@ -146,24 +206,39 @@ impl<C> Queue<C> {
 impl Segments {
     /// Adds a segment behind the others.
     pub(crate) fn push(&mut self, segment: Segment) {
+        self.list.push_back(Listed { segment, bytes_before: self.bytes_ever });
         self.bytes += segment.bytes;
-        self.list.push_back(segment);
+        self.bytes_ever += segment.bytes;
     }
 
     /// Adds what was written: to the newest segment if it has the same name, or as a new one.
     pub(crate) fn extend(&mut self, written: Segment) {
         match self.list.back_mut() {
-            Some(newest) if newest.name == written.name => {
+            Some(Listed { segment: newest, .. }) if newest.name == written.name => {
                 newest.end = written.end;
+                newest.newest = written.newest;
                 newest.bytes += written.bytes;
                 self.bytes += written.bytes;
+                self.bytes_ever += written.bytes;
             }
             Some(_) | None => self.push(written),
         }
     }
 
     pub(crate) fn oldest(&self) -> Option<&Segment> {
-        self.list.front()
+        self.list.front().map(|listed| &listed.segment)
+    }
+
+    pub(crate) fn newest(&self) -> Option<&Segment> {
+        self.list.back().map(|listed| &listed.segment)
+    }
+
+    pub(crate) fn contains(&self, name: Position) -> bool {
+        self.list.binary_search_by_key(&name, |listed| listed.segment.name).is_ok()
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        u64::try_from(self.list.len()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -172,12 +247,7 @@ impl Segments {
 
     /// The bytes of the segments that a reader at this position needs.
     pub(crate) fn bytes_needed_from(&self, position: Position) -> u64 {
-        self.list
-            .iter()
-            .rev()
-            .take_while(|segment| segment.end.position > position)
-            .map(|segment| segment.bytes)
-            .sum()
+        self.next_listed(position).map_or(0, |listed| self.bytes_ever - listed.bytes_before)
     }
 
     /// About how many bytes there are from this position on.
@@ -195,7 +265,11 @@ impl Segments {
 
     /// The first segment with a chunk at this position or behind it.
     pub(crate) fn next_from(&self, position: Position) -> Option<&Segment> {
-        self.list.get(self.list.partition_point(|segment| segment.end.position <= position))
+        self.next_listed(position).map(|listed| &listed.segment)
+    }
+
+    fn next_listed(&self, position: Position) -> Option<&Listed> {
+        self.list.get(self.list.partition_point(|listed| listed.segment.end.position <= position))
     }
 
     /// Takes the segments out that are wholly before this position, or all of them; not the `active` one.
@@ -204,14 +278,9 @@ impl Segments {
         position: Option<Position>,
         active: Option<Position>,
     ) -> Vec<Position> {
-        let passed = |segment: &Segment| {
+        self.take_oldest_while(|_, segment| {
             position.is_none_or(|position| segment.end.position <= position) && active != Some(segment.name)
-        };
-        let mut taken = Vec::new();
-        while self.list.front().is_some_and(passed) {
-            taken.extend(self.take_oldest());
-        }
-        taken
+        })
     }
 
     /// Takes the oldest segments out until `bytes` more fit into `max_bytes`, but none that is needed from `kept` on,
@@ -223,19 +292,27 @@ impl Segments {
         kept: Option<Position>,
         active: Position,
     ) -> Vec<Position> {
-        let is_free = |segment: &Segment| {
-            kept.is_none_or(|kept| segment.end.position <= kept) && segment.name != active
-        };
-        let mut taken = Vec::new();
-        while self.bytes + bytes > max_bytes && self.list.front().is_some_and(is_free) {
-            taken.extend(self.take_oldest());
-        }
-        taken
+        self.take_oldest_while(|left, segment| {
+            let is_free = kept.is_none_or(|kept| segment.end.position <= kept) && segment.name != active;
+            left + bytes > max_bytes && is_free
+        })
     }
 
-    fn take_oldest(&mut self) -> Option<Position> {
-        let segment = self.list.pop_front()?;
-        self.bytes -= segment.bytes;
-        Some(segment.name)
+    /// Takes the segments out of which everything was appended before `limit`, but none that is needed from `kept` on.
+    pub(crate) fn take_expired(&mut self, limit: Timestamp, kept: Option<Position>) -> Vec<Position> {
+        self.take_oldest_while(|_, segment| {
+            segment.newest < limit && kept.is_none_or(|kept| segment.end.position <= kept)
+        })
+    }
+
+    /// Takes the oldest segment out as long as `is_free` says so, which gets the bytes that are left and the segment.
+    fn take_oldest_while(&mut self, is_free: impl Fn(u64, &Segment) -> bool) -> Vec<Position> {
+        let mut taken = Vec::new();
+        while let Some(oldest) = self.list.front().filter(|oldest| is_free(self.bytes, &oldest.segment)) {
+            self.bytes -= oldest.segment.bytes;
+            taken.push(oldest.segment.name);
+            self.list.pop_front();
+        }
+        taken
     }
 }

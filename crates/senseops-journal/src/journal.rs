@@ -3,13 +3,15 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use senseops_core::{Outcome, Receipt, Timestamp};
+use thiserror::Error;
 use tokio::sync::Notify;
 
+use crate::files::Files;
 use crate::state::State;
-use crate::{Codec, DiskSettings, OpenError, Overflow, Reader, Writer, open};
+use crate::{Codec, DiskSettings, Lag, OpenError, Overflow, Reader, Writer, open};
 
 /// A bounded log with one cursor per reader. Cheap to clone; all clones are the same log.
 pub struct Journal<C>(pub(crate) Arc<Shared<C>>);
@@ -38,16 +40,65 @@ pub struct Position(pub(crate) u64);
 pub struct Status {
     /// Whether it is on disk.
     pub on_disk: bool,
-    /// Events that the slowest reader has not committed. On disk, readers that have not come back yet count too.
+    /// Events that were appended, ever.
+    pub appended_events: u64,
+    /// How many of them are durable: every event before this one is synced to disk, or no reader needs it any more. In
+    /// memory, all that were appended.
+    pub durable_events: u64,
+    /// Events that the slowest reader has not committed. Absent readers count too.
     pub events: u64,
     /// An estimate of the bytes that they take.
     pub bytes: u64,
     /// The bytes that may be taken.
     pub max_bytes: u64,
+    /// The age of the oldest event that a reader has not committed, see [`Lag::age`].
+    pub oldest_age: Duration,
+    /// Every reader, by name; those that are absent too.
+    pub readers: Vec<ReaderStatus>,
+    /// How many segments there are on disk.
+    pub segments: u64,
+    /// The bytes that they take.
+    pub disk_bytes: u64,
+    /// How long the writer has been in its present turn of work on the disk, if it is in one.
+    pub writer_busy: Option<Duration>,
     /// Why the disk cannot be used now, if so.
     pub failure: Option<String>,
-    /// Places on disk that were found damaged; at most a thousand are counted.
+    /// Places on disk that were found damaged since the journal was opened; at most a thousand are counted.
     pub damaged: u64,
+    /// Damaged segments that are set aside in the directory.
+    pub quarantined: u64,
+}
+
+/// A reader at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReaderStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether there is a [`Reader`] of this name. If not, only its place is kept.
+    pub attached: bool,
+    /// What happens to it at the limit. An absent reader misses the oldest chunks, whatever it did before.
+    pub overflow: Overflow,
+    /// What it has not committed.
+    pub lag: Lag,
+    /// Events that it missed, as far as this program knows.
+    pub discarded: u64,
+}
+
+/// The place of a reader cannot be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ForgetError {
+    /// No reader of this name has a place.
+    #[error("the journal knows no reader named {name}")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// The reader is still there.
+    #[error("{name} is reading the journal")]
+    Attached {
+        /// The name.
+        name: String,
+    },
 }
 
 /// A place between chunks, as a position and as a number of events.
@@ -69,6 +120,13 @@ pub(crate) struct Shared<C> {
     /// There is work for the writer.
     pub work: Condvar,
     pub directory: Option<Arc<Directory<C>>>,
+    clock: Clock,
+}
+
+/// Tells the time as if nobody set the clock of the machine after the journal was opened.
+struct Clock {
+    opened: Timestamp,
+    since: Instant,
 }
 
 /// The directory of a journal on disk.
@@ -78,12 +136,20 @@ pub(crate) struct Directory<C> {
     pub fsync: Duration,
     /// A segment of this size is left for a new one.
     pub segment_bytes: u64,
+    pub files: Files,
 }
 
 impl<C> Journal<C> {
     /// A journal in memory. Chunks are shared, not copied; after the end of the program they are gone.
     pub fn in_memory(max_bytes: u64) -> Self {
         Self(Arc::new(Shared::new(State::in_memory(max_bytes), None)))
+    }
+
+    /// Readers that may miss chunks miss those that are older than this.
+    #[must_use]
+    pub fn with_max_age(self, max_age: Option<Duration>) -> Self {
+        self.0.lock().max_age = max_age;
+        self
     }
 }
 
@@ -96,7 +162,7 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
     /// # Errors
     /// When the directory cannot be used, another process uses it, or a newer program wrote it. Damage is no error.
     pub fn open(settings: DiskSettings, codec: impl Codec<C>) -> Result<(Self, Writer<C>), OpenError> {
-        open::open(settings, Arc::new(codec))
+        open::open(settings, Arc::new(codec), Files::Machine)
     }
 
     /// Appends a chunk of `events` events, which take about `bytes` bytes of memory. Never waits.
@@ -104,7 +170,7 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
     /// The receipt is known at once in memory. On disk it becomes known once the chunk is synced, or has failed to be.
     /// It is [`Lost`](senseops_core::Outcome::Lost) if there is no room, or if the journal is closed.
     pub fn append(&self, chunk: C, events: u32, bytes: u64) -> Receipt {
-        let now = Timestamp::now();
+        let now = self.0.now();
         let appended = self.0.lock().append(chunk, events, bytes, now);
         if appended.wake_writer {
             self.0.work.notify_one();
@@ -152,17 +218,36 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
         }
     }
 
-    /// A reader of this name, one line of text. On disk a known name goes on where it was; otherwise the reader begins
-    /// with what is appended from now on.
+    /// A reader of this name, one line of text. A known name goes on where it was; otherwise the reader begins with what
+    /// is appended from now on.
     pub fn reader(&self, name: &str, overflow: Overflow) -> Reader<C> {
         let id = self.0.lock().add_reader(name, overflow);
         self.0.work.notify_one();
         Reader::new(Arc::clone(&self.0), id)
     }
 
-    /// How the journal is now.
+    /// Forgets the place of a reader that is absent. A reader of this name begins anew. On disk this is stored within
+    /// about a second.
+    ///
+    /// # Errors
+    /// When no reader of this name is known, or it is attached.
+    pub fn forget(&self, name: &str) -> Result<(), ForgetError> {
+        let released = self.0.lock().forget(name)?;
+        self.0.work.notify_one();
+        self.0.tell_of_room();
+        drop(released);
+        Ok(())
+    }
+
+    /// How the journal is now. Costs little: some arithmetic for each reader, and nothing of the disk.
     pub fn status(&self) -> Status {
-        self.0.lock().status()
+        let now = self.0.now();
+        let mut state = self.0.lock();
+        let expired = state.expire_recent(now);
+        let status = state.status(now);
+        drop(state);
+        drop(expired);
+        status
     }
 
     /// Takes no more chunks, and lets nobody wait for room. Readers read on, and what they commit is stored.
@@ -194,6 +279,21 @@ impl<C> Shared<C> {
             freed: Notify::new(),
             work: Condvar::new(),
             directory,
+            clock: Clock { opened: Timestamp::now(), since: Instant::now() },
+        }
+    }
+
+    /// The time by which chunks age.
+    pub(crate) fn now(&self) -> Timestamp {
+        let passed = i64::try_from(self.clock.since.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        Timestamp::from_nanos(self.clock.opened.as_nanos().saturating_add(passed))
+    }
+
+    /// Wakes those who wait for room, if there is some.
+    pub(crate) fn tell_of_room(&self) {
+        let has_room = self.lock().has_room();
+        if has_room {
+            self.freed.notify_waiters();
         }
     }
 

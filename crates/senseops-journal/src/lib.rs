@@ -7,29 +7,35 @@
 //!
 //! 1. **Appending never waits**, and costs the same however much waits in the journal. Who can wait asks for
 //!    [room](Journal::room) first.
-//! 2. **Nothing grows without a bound.** At most `max_bytes` wait. At the limit, readers that may miss chunks skip
-//!    the oldest; for the sake of a reader that may not, new chunks are refused.
+//! 2. **Nothing grows without a bound.** At most `max_bytes` wait, and for `max_age`. At a limit, readers that may miss
+//!    chunks skip the oldest, and so do those that are absent; for the sake of a reader that may not, new chunks are
+//!    refused and old ones kept.
 //! 3. **Everything that a reader misses is counted**: what it read, what it missed and what it has still to read add
 //!    up to what was appended since the reader began.
 //! 4. **A receipt tells the truth.** In memory, `Stored` means appended. On disk it means synced; `Held` means that
 //!    the disk failed and the chunk is in memory only.
-//! 5. **Readers see chunks in order**, each once unless they rewind or the program ends before a commit is stored.
+//! 5. **Readers see chunks in order**, each once unless they rewind or the program ends before a commit is stored. A
+//!    reader that goes away keeps its place until it comes back or is [forgotten](Journal::forget).
 //! 6. **A position is used once**, through restarts and failures.
 //! 7. **A reader that keeps up never touches the disk**: recent chunks stay in memory.
 //! 8. **Damage stays where it is.** A flipped or cut byte costs the frames it hits. It never yields a wrong chunk, ends
-//!    the program, or costs a frame of another segment.
-//! 9. **A file that failed to be written or synced is not written again**: what the kernel holds of it is unknown. The
-//!    journal goes on in memory and returns to disk, in a new file, when that works.
-//! 10. No decision depends on the clock of the machine; it is only used to tell ages.
+//!    the program, or costs a frame of another segment. It is counted, and a damaged segment is set aside rather than
+//!    deleted.
+//! 9. **A file that failed to be written or synced is not written or synced again**: what the kernel holds of it is
+//!    unknown. The journal goes on in memory and returns to disk, in a new file, when that works.
+//! 10. **Names are durable before anything depends on them**: whatever creates or renames a file syncs its directory.
+//! 11. No decision but the age limit depends on the clock of the machine, and that is asked only when the journal is
+//!     opened: setting it later ages nothing.
 //!
 //! # Format on disk
 //!
 //! One directory, used by one process at a time:
 //!
 //! ```text
-//! lock                        locked while in use; holds the process id
-//! cursors                     where each reader is; replaced as a whole
-//! 00000000000000000042.seg    a segment, named after the position of its first frame
+//! lock                          locked while in use; holds the process id
+//! cursors                       where each reader is; replaced as a whole
+//! 00000000000000000042.seg      a segment, named after the position of its first frame
+//! 00000000000000000007.damaged  a segment that is damaged and was passed; the last four are kept
 //! ```
 //!
 //! A segment is frames and nothing else. A frame is one chunk; numbers are little-endian:
@@ -63,17 +69,26 @@
 //!
 //! **Write.** The writer takes what is queued, one `fsync` interval after the first of it or when it is about a
 //! mebibyte, and writes and syncs it at once. Readers that are new are stored before the first receipt that they
-//! matter for. A segment that is large enough is left for a new one.
+//! matter for. A segment that is large enough, or as old as an eighth of the age limit, is left for a new one. No space
+//! is reserved ahead: a write that finds none is told so in its receipts, and the end of a reserved file would be hard
+//! to tell from damage.
+//!
+//! **Fail.** When the disk fails, what waits for it is held in memory. Every few seconds the writer tries to store the
+//! cursors and to write a probe. Once that works, what is still held is written, in order and at its place,
+//! and then what is appended goes to disk again. What readers have passed by then is not written; where it is the
+//! journal itself that has filled the disk, it is deleted first.
 //!
 //! **Read.** A reader takes recent chunks from memory. One that is further behind reads segments ahead, on a thread for
-//! blocking work.
+//! blocking work. A segment that cannot be read is tried again for a few seconds before it counts as damaged.
 //!
 //! **Commit** moves the cursor. Chunks that every reader has committed leave the memory at once; cursors are stored
 //! about once a second, and then segments are deleted that every stored cursor has passed. After a crash a reader
 //! may see the last second again.
 //!
-//! **Open** reads the first header of each segment and all of the last one, whose torn end is cut off. Appending goes
-//! on in a new segment. Stored cursors of readers that do not come back keep their place until the limit is reached.
+//! **Open** reads the first frame of each segment and all of the last one, whose torn end is cut off. Appending goes
+//! on in a new segment. Stored cursors of readers that do not come back keep their place until a limit is reached.
+//!
+//! **Inspect** reads everything and changes nothing, also while the journal is in use.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -95,20 +110,27 @@ mod codec;
 mod cursor;
 mod cursor_file;
 mod disk;
+mod files;
 mod frame;
+mod inspect;
 mod journal;
+mod lock;
 #[cfg(test)]
 mod model;
 mod open;
+mod quarantine;
 mod reader;
 mod recent;
+mod recover;
 mod segment;
 mod state;
 mod writer;
 
 pub use codec::Codec;
 pub use cursor::{Lag, Overflow};
-pub use journal::{Entry, Journal, Position, Status};
+pub use inspect::{DamagedPlace, ForgetOfflineError, InspectError, Inspection, forget_offline, inspect};
+pub use journal::{Entry, ForgetError, Journal, Position, ReaderStatus, Status};
+pub use lock::LockError;
 pub use open::{DiskSettings, OpenError};
 pub use reader::{Reader, ReaderWatch};
 pub use writer::Writer;

@@ -1,9 +1,38 @@
 //! The journal against models that are too simple to be wrong.
 
 mod disk;
+mod faults;
 mod memory;
 
 use proptest::prelude::*;
+use senseops_core::BoxError;
+
+use crate::Codec;
+
+/// Numbers, which take more or less space on disk and notice when they come back changed.
+struct Numbers;
+
+impl Codec<u64> for Numbers {
+    fn encode(&self, number: &u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(&number.to_le_bytes());
+        out.resize(out.len() + padding(*number), number.to_le_bytes()[0]);
+    }
+
+    fn kinds<'a>(&self, _number: &'a u64) -> Vec<&'a str> {
+        vec!["number"]
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<u64, BoxError> {
+        let (number, rest) = bytes.split_first_chunk().ok_or("too short")?;
+        let number = u64::from_le_bytes(*number);
+        let is_sound = rest == vec![number.to_le_bytes()[0]; padding(number)];
+        if is_sound { Ok(number) } else { Err("changed".into()) }
+    }
+}
+
+fn padding(number: u64) -> usize {
+    usize::try_from(number * 37 % 400).unwrap()
+}
 
 /// What is done to the journal. There are two readers: 0 may miss chunks, 1 may not.
 #[derive(Clone, Debug)]

@@ -2,21 +2,29 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use senseops_core::{Timestamp, chain};
+use senseops_core::chain;
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::sleep;
 use tracing::warn;
 
 use crate::journal::{Directory, Shared};
 use crate::recent::Slot;
-use crate::segment::{Progress, Scan, Segment};
+use crate::segment::{Progress, Scan, Segment, warn_of_damage};
 use crate::state::{Next, ReaderId};
 use crate::{Entry, Lag, Position};
 
+/// A segment that cannot be read is tried so often again, because the cause may pass: too many open files, a disk that
+/// is away. Then it counts as damaged.
+const READ_ATTEMPTS: u32 = 5;
+const READ_PAUSE: Duration = Duration::from_secs(1);
+
 /// Reads a journal from where its name was last, see [`Journal::reader`](crate::Journal::reader).
 ///
-/// Dropping it keeps its place on disk. In memory its place is gone.
+/// Dropping it keeps its place until that is [forgotten](crate::Journal::forget).
 pub struct Reader<C> {
     shared: Arc<Shared<C>>,
     id: ReaderId,
@@ -25,6 +33,7 @@ pub struct Reader<C> {
     scan: Option<Scan>,
     /// Kept here rather than in a future, so that nothing is lost when `next` is dropped.
     reading: Option<JoinHandle<Ahead<C>>>,
+    failed_reads: u32,
 }
 
 /// Looks at a reader from elsewhere. Cheap to clone. When the reader is gone, it shows how the reader was last.
@@ -50,11 +59,20 @@ struct Ahead<C> {
     damage: Vec<u64>,
     /// There is no more in the segment.
     is_end: bool,
+    failure: Option<io::Error>,
 }
 
 impl<C: Clone + Send + Sync + 'static> Reader<C> {
     pub(crate) fn new(shared: Arc<Shared<C>>, id: ReaderId) -> Self {
-        Self { shared, id, last: Arc::default(), ahead: VecDeque::new(), scan: None, reading: None }
+        Self {
+            shared,
+            id,
+            last: Arc::default(),
+            ahead: VecDeque::new(),
+            scan: None,
+            reading: None,
+            failed_reads: 0,
+        }
     }
 
     /// The next chunk, once there is one. Nothing is lost if the future is dropped.
@@ -82,9 +100,8 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
     /// Outside a tokio runtime, if the chunk must come from disk.
     pub async fn next_if_any(&mut self) -> Option<Entry<C>> {
         loop {
-            let next = self.shared.lock().next(self.id, &mut self.ahead);
-            match next {
-                Next::Entry(entry) => return Some(entry),
+            match self.step() {
+                Next::Recent(entry) | Next::Ahead(entry) => return Some(entry),
                 Next::ReadAhead(segment, from) => self.read_ahead(segment, from).await,
                 Next::Wait => return None,
             }
@@ -93,10 +110,28 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
 
     /// The next chunk, if it is in memory or was read ahead.
     pub fn try_next(&mut self) -> Option<Entry<C>> {
-        match self.shared.lock().next(self.id, &mut self.ahead) {
-            Next::Entry(entry) => Some(entry),
+        match self.step() {
+            Next::Recent(entry) | Next::Ahead(entry) => Some(entry),
             Next::ReadAhead(..) | Next::Wait => None,
         }
+    }
+
+    fn step(&mut self) -> Next<C> {
+        let now = self.shared.now();
+        let mut state = self.shared.lock();
+        let expired = state.expire_recent(now);
+        let next = state.next(self.id, &mut self.ahead);
+        drop(state);
+        drop(expired);
+        if matches!(next, Next::Recent(_)) && self.scan.is_some() {
+            // The open file of a segment that is deleted still takes its space.
+            self.stop_reading_ahead();
+        }
+        next
+    }
+
+    fn stop_reading_ahead(&mut self) {
+        (self.ahead, self.scan, self.reading) = (VecDeque::new(), None, None);
     }
 
     /// Settles everything up to and including `position`: it does not come again. On disk this is stored within about
@@ -106,16 +141,16 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
         if committed.wake_writer {
             self.shared.work.notify_one();
         }
-        self.shared.freed.notify_waiters();
+        if committed.has_room {
+            self.shared.freed.notify_waiters();
+        }
         // Dropped here, where nobody waits for the lock.
         drop(committed.released);
     }
 
     /// Goes back to the first chunk that is not committed.
     pub fn rewind(&mut self) {
-        self.ahead.clear();
-        self.scan = None;
-        self.reading = None;
+        self.stop_reading_ahead();
         self.shared.lock().rewind(self.id);
     }
 
@@ -128,7 +163,7 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
                 None => Ahead::nothing(segment),
             })
         });
-        let ahead = match reading.await {
+        let mut ahead = match reading.await {
             Ok(ahead) => ahead,
             Err(error) if error.is_cancelled() => std::future::pending().await,
             // A panic of the codec. Trying again would panic again.
@@ -138,15 +173,44 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
             }
         };
         self.reading = None;
+        if let Some(error) = ahead.failure.take() {
+            if self.tries_again(&ahead.segment, &error) {
+                return sleep(READ_PAUSE).await;
+            }
+            ahead = Ahead::nothing(segment);
+            ahead.damage.push(0);
+        }
+        self.failed_reads = 0;
+        self.take_over(ahead);
+    }
+
+    /// Whether a segment is read again after an error.
+    fn tries_again(&mut self, segment: &Segment, error: &io::Error) -> bool {
+        let is_listed =
+            self.shared.lock().disk.as_ref().is_some_and(|disk| disk.segments.contains(segment.name));
+        self.failed_reads += 1;
+        let gives_up = error.kind() == io::ErrorKind::NotFound || self.failed_reads > READ_ATTEMPTS;
+        if is_listed && (gives_up || self.failed_reads == 1) {
+            warn!(error = %chain(error), segment = %segment.name, gives_up, "journal segment cannot be read");
+        }
+        // Otherwise it was deleted in the meantime, because it was too much or too old, and the books tell what is next.
+        !is_listed || !gives_up
+    }
+
+    fn take_over(&mut self, mut ahead: Ahead<C>) {
         self.scan = ahead.scan;
+        let name = ahead.segment.name;
         let mut state = self.shared.lock();
         if let Some(disk) = &mut state.disk {
-            ahead.damage.iter().for_each(|offset| disk.note_damage(ahead.segment.name, *offset));
+            ahead.damage.retain(|offset| disk.note_damage(name, *offset));
         }
         if ahead.is_end && ahead.slots.is_empty() {
             state.skip(self.id, ahead.segment.end);
         }
         drop(state);
+        if let Some(directory) = &self.shared.directory {
+            ahead.damage.iter().for_each(|offset| warn_of_damage(&directory.path, name, *offset));
+        }
         self.ahead = ahead.slots;
     }
 }
@@ -154,7 +218,7 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
 impl<C> Reader<C> {
     /// What is not committed yet.
     pub fn lag(&self) -> Lag {
-        self.shared.lock().lag(self.id, Timestamp::now())
+        self.shared.lock().lag(self.id, self.shared.now())
     }
 
     /// How many events wait to be read, unless damage took them.
@@ -183,7 +247,7 @@ impl<C> ReaderWatch<C> {
     pub fn lag(&self) -> Lag {
         // Whoever drops the reader fills `last` under this lock.
         let state = self.shared.lock();
-        self.last.get().map_or_else(|| state.lag(self.id, Timestamp::now()), |last| last.lag)
+        self.last.get().map_or_else(|| state.lag(self.id, self.shared.now()), |last| last.lag)
     }
 
     /// See [`Reader::discarded`].
@@ -195,29 +259,23 @@ impl<C> ReaderWatch<C> {
 
 impl<C: 'static> Ahead<C> {
     fn nothing(segment: Segment) -> Self {
-        Self { slots: VecDeque::new(), scan: None, segment, damage: Vec::new(), is_end: true }
+        Self { slots: VecDeque::new(), scan: None, segment, damage: Vec::new(), is_end: true, failure: None }
     }
 
     /// Reads about a mebibyte of chunks from `from` on.
     fn read(scan: Option<Scan>, segment: Segment, from: Position, directory: &Directory<C>) -> Self {
         let opened = scan.map_or_else(|| Scan::open(&directory.path, segment.name), Ok);
         let mut ahead = Self::nothing(segment);
-        match opened.and_then(|scan| ahead.fill(scan, from, directory)) {
-            Ok(()) => {}
-            Err(error) => {
-                warn!(error = %chain(&error), segment = %segment.name, "journal segment cannot be read, going on behind it");
-                ahead.damage.push(0);
-            }
-        }
+        ahead.failure = opened.and_then(|scan| ahead.fill(scan, from, directory)).err();
         ahead
     }
 
-    fn fill(&mut self, mut scan: Scan, from: Position, directory: &Directory<C>) -> std::io::Result<()> {
+    fn fill(&mut self, mut scan: Scan, from: Position, directory: &Directory<C>) -> io::Result<()> {
         let mut next = from;
         let mut progress = Progress::More;
         while progress == Progress::More && self.slots.is_empty() {
             let segment = self.segment;
-            progress = scan.advance(segment.bytes, |frame| {
+            progress = scan.advance(segment.bytes, |offset, frame| {
                 let header = frame.header;
                 if header.at.position >= segment.end.position {
                     return false;
@@ -234,16 +292,20 @@ impl<C: 'static> Ahead<C> {
                         }),
                         Err(error) => {
                             warn!(error = %chain(&*error), position = %header.at.position, "chunk in the journal cannot be decoded");
-                            // Not an offset, but as good at telling this place from others.
-                            self.damage.push(header.at.position.get());
+                            self.damage.push(offset);
                         }
                     }
                 }
                 true
             })?;
         }
-        self.damage.append(&mut scan.damage);
         self.is_end = progress == Progress::End;
+        let sound_end = scan.sound_end;
+        self.damage.extend(scan.damage.extract_if(.., |offset| *offset < sound_end));
+        // What is behind the last chunk was never promised: a write failed there.
+        if self.is_end && next < self.segment.end.position {
+            self.damage.append(&mut scan.damage);
+        }
         self.scan = Some(scan);
         Ok(())
     }
@@ -253,13 +315,13 @@ impl<C> Drop for Reader<C> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         self.last.get_or_init(|| Last {
-            lag: state.lag(self.id, Timestamp::now()),
+            lag: state.lag(self.id, self.shared.now()),
             discarded: state.discarded(self.id),
         });
         let released = state.remove_reader(self.id);
         drop(state);
         self.shared.work.notify_one();
-        self.shared.freed.notify_waiters();
+        self.shared.tell_of_room();
         drop(released);
     }
 }

@@ -22,8 +22,6 @@ pub(crate) struct Recent<C> {
     bytes: u64,
     /// Bytes of every slot there ever was.
     bytes_ever: u64,
-    /// The newest chunk that is nowhere else, once there was one.
-    last_volatile: Option<Position>,
 }
 
 struct Kept<C> {
@@ -51,7 +49,7 @@ impl<C> Slot<C> {
 
 impl<C> Recent<C> {
     pub(crate) fn new() -> Self {
-        Self { slots: VecDeque::new(), bytes: 0, bytes_ever: 0, last_volatile: None }
+        Self { slots: VecDeque::new(), bytes: 0, bytes_ever: 0 }
     }
 
     /// Adds the newest chunk.
@@ -60,16 +58,6 @@ impl<C> Recent<C> {
         self.bytes += slot.bytes;
         self.bytes_ever += slot.bytes;
         self.slots.push_back(Kept { slot, bytes_before });
-    }
-
-    /// Notes that chunks up to and including this one are nowhere else.
-    pub(crate) fn mark_volatile(&mut self, newest: Position) {
-        self.last_volatile = Some(newest);
-    }
-
-    /// Whether a reader at this position needs a chunk that is nowhere else.
-    pub(crate) fn has_volatile_from(&self, position: Position) -> bool {
-        self.last_volatile.is_some_and(|last| position <= last)
     }
 
     pub(crate) fn oldest(&self) -> Option<&Slot<C>> {
@@ -97,6 +85,12 @@ impl<C> Recent<C> {
             Some(oldest) if position <= oldest.at.position => self.bytes,
             Some(_) | None => self.kept(position).map_or(0, |kept| self.bytes_ever - kept.bytes_before),
         }
+    }
+
+    /// The chunks from this position on.
+    pub(crate) fn iter_from(&self, position: Position) -> impl Iterator<Item = &Slot<C>> {
+        let passed = self.slots.partition_point(|kept| kept.slot.at.position < position);
+        self.slots.range(passed..).map(|kept| &kept.slot)
     }
 
     fn kept(&self, position: Position) -> Option<&Kept<C>> {

@@ -5,12 +5,15 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use senseops_core::Timestamp;
+use tracing::warn;
 
 use crate::frame::{self, Frame, Step};
 use crate::journal::{Mark, Position};
 
 /// How much of a segment is read at once.
 const WINDOW_BYTES: u64 = 1024 * 1024;
+/// How much is read to see the first frame only, unless that is larger.
+const HEAD_BYTES: u64 = 64 * 1024;
 
 /// A segment that can be read.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +25,9 @@ pub(crate) struct Segment {
     /// After its last sound frame.
     pub end: Mark,
     /// When its first sound frame was appended.
-    pub appended: Timestamp,
+    pub oldest: Timestamp,
+    /// When its last sound frame was appended, at the latest.
+    pub newest: Timestamp,
     /// The length that is written and synced.
     pub bytes: u64,
 }
@@ -35,6 +40,7 @@ pub(crate) struct Scan {
     /// The number that its frames carry, once one was met.
     number: Option<u64>,
     window: Vec<u8>,
+    window_bytes: u64,
     /// Where the sound part of what was passed so far ends.
     pub sound_end: u64,
     /// Offsets where damage begins that was met since the scan was made.
@@ -56,6 +62,11 @@ pub(crate) fn path(directory: &Path, name: Position) -> PathBuf {
     directory.join(format!("{:020}.seg", name.0))
 }
 
+/// Says where damage was found.
+pub(crate) fn warn_of_damage(directory: &Path, name: Position, offset: u64) {
+    warn!(file = %path(directory, name).display(), offset, "journal is damaged, going on behind it");
+}
+
 /// The name of the segment in this file, if it is one.
 pub(crate) fn name(path: &Path) -> Option<Position> {
     let digits = path.file_name()?.to_str()?.strip_suffix(".seg")?;
@@ -64,6 +75,7 @@ pub(crate) fn name(path: &Path) -> Option<Position> {
 }
 
 impl Scan {
+    /// Begins to read a segment.
     pub(crate) fn open(directory: &Path, name: Position) -> io::Result<Self> {
         let file = File::open(path(directory, name))?;
         Ok(Self {
@@ -72,20 +84,26 @@ impl Scan {
             offset: 0,
             number: None,
             window: Vec::new(),
+            window_bytes: WINDOW_BYTES,
             sound_end: 0,
             damage: Vec::new(),
             in_damage: false,
         })
     }
 
-    /// Looks at the frames in the next mebibyte or so of the first `limit` bytes. `take` tells whether to go on; a
-    /// frame for which it says no comes again.
+    /// Begins to read a segment of which only the first frame is of interest.
+    pub(crate) fn open_head(directory: &Path, name: Position) -> io::Result<Self> {
+        Ok(Self { window_bytes: HEAD_BYTES, ..Self::open(directory, name)? })
+    }
+
+    /// Looks at the frames in the next mebibyte or so of the first `limit` bytes. `take` gets each with its offset, and
+    /// tells whether to go on; a frame for which it says no comes again.
     pub(crate) fn advance(
         &mut self,
         limit: u64,
-        mut take: impl FnMut(&Frame<'_>) -> bool,
+        mut take: impl FnMut(u64, &Frame<'_>) -> bool,
     ) -> io::Result<Progress> {
-        let mut wanted = WINDOW_BYTES;
+        let mut wanted = self.window_bytes;
         loop {
             let (begin, left) = (self.offset, limit.saturating_sub(self.offset));
             let mut window = std::mem::take(&mut self.window);
@@ -111,12 +129,12 @@ impl Scan {
     }
 
     /// Passes what is complete in the window. Gives the bytes that the next frame needs, or nothing if `take` said no.
-    fn walk(&mut self, window: &[u8], take: &mut impl FnMut(&Frame<'_>) -> bool) -> Option<u64> {
+    fn walk(&mut self, window: &[u8], take: &mut impl FnMut(u64, &Frame<'_>) -> bool) -> Option<u64> {
         let mut rest = window;
         loop {
             let passed = match frame::step(rest, self.number) {
                 Step::Frame(frame) => {
-                    if !take(&frame) {
+                    if !take(self.offset, &frame) {
                         return None;
                     }
                     self.number = Some(frame.header.segment);

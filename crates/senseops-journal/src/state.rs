@@ -1,14 +1,21 @@
 //! What a journal knows, under one lock: pure bookkeeping without I/O and without a clock.
 
-use std::collections::{BTreeMap, VecDeque};
+mod look;
+mod readers;
+mod writing;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use senseops_core::{Outcome, Receipt, Timestamp};
 
-use crate::cursor::{Cursor, Lag, Overflow};
-use crate::disk::{Change, Disk, Pending};
-use crate::journal::{Entry, Mark, Position, Status};
+use crate::cursor::{Cursor, Overflow};
+use crate::disk::{Disk, Pending};
+use crate::journal::{Mark, Position};
 use crate::recent::{Recent, Slot};
 use crate::segment::Segment;
+
+pub(crate) use readers::{Next, ReaderId};
 
 /// How much of a journal on disk stays in memory.
 const RECENT_BYTES: u64 = 32 * 1024 * 1024;
@@ -19,10 +26,13 @@ const WRITE_BYTES: u64 = 1024 * 1024;
 pub(crate) struct State<C> {
     max_bytes: u64,
     recent_bytes: u64,
+    pub max_age: Option<Duration>,
     /// Where the next chunk goes.
     end: Mark,
     recent: Recent<C>,
     readers: BTreeMap<ReaderId, Cursor>,
+    /// The places of readers that are not there, by name.
+    absent: BTreeMap<String, Cursor>,
     next_id: ReaderId,
     pub disk: Option<Disk<C>>,
     closed: bool,
@@ -30,30 +40,12 @@ pub(crate) struct State<C> {
     pub sealed: bool,
 }
 
-/// Which reader; two may have one name while one takes over from the other.
-pub(crate) type ReaderId = u64;
-
 /// What appending led to.
 pub(crate) struct Appended<C> {
     pub receipt: Receipt,
     pub wake_writer: bool,
     /// What was pushed out of memory.
     pub evicted: Vec<Slot<C>>,
-}
-
-/// What committing led to.
-pub(crate) struct Committed<C> {
-    pub wake_writer: bool,
-    /// What nobody needs any more.
-    pub released: Vec<Slot<C>>,
-}
-
-/// What a reader does next.
-pub(crate) enum Next<C> {
-    Entry(Entry<C>),
-    /// Read ahead in this segment from this position on.
-    ReadAhead(Segment, Position),
-    Wait,
 }
 
 /// Where a position leads.
@@ -70,9 +62,11 @@ impl<C> State<C> {
         Self {
             max_bytes,
             recent_bytes: max_bytes,
+            max_age: None,
             end: Mark::default(),
             recent: Recent::new(),
             readers: BTreeMap::new(),
+            absent: BTreeMap::new(),
             next_id: 0,
             disk: None,
             closed: false,
@@ -80,19 +74,16 @@ impl<C> State<C> {
         }
     }
 
-    pub(crate) fn on_disk(max_bytes: u64, end: Mark, disk: Disk<C>) -> Self {
+    /// `places` is where readers were; they are absent until they come back.
+    pub(crate) fn on_disk(max_bytes: u64, end: Mark, places: &BTreeMap<String, Mark>, disk: Disk<C>) -> Self {
         let recent_bytes = max_bytes.min(RECENT_BYTES);
-        Self { recent_bytes, end, disk: Some(disk), ..Self::in_memory(max_bytes) }
-    }
-
-    /// Whether so much waits that the writer should not.
-    pub(crate) fn is_write_due(&self) -> bool {
-        self.disk.as_ref().is_some_and(|disk| disk.queue.waiting_bytes() >= self.write_bytes())
-    }
-
-    /// How much is written at once.
-    pub(crate) fn write_bytes(&self) -> u64 {
-        WRITE_BYTES.min(self.recent_bytes / 2)
+        // Positions are used once, even if the frames that used them are gone.
+        let end = places.values().fold(end, |end, mark| end.max(*mark));
+        let parked = |(name, mark): (&String, &Mark)| {
+            (name.clone(), Cursor::new(name.clone(), Overflow::DropOldest, *mark))
+        };
+        let absent = places.iter().map(parked).collect();
+        Self { recent_bytes, end, absent, disk: Some(disk), ..Self::in_memory(max_bytes) }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -103,15 +94,13 @@ impl<C> State<C> {
         self.closed = true;
     }
 
-    fn is_read_by_nobody(&self) -> bool {
-        self.readers.is_empty() && self.disk.as_ref().is_none_or(|disk| disk.cursors.absent.is_empty())
+    fn cursors(&self) -> impl Iterator<Item = &Cursor> {
+        self.readers.values().chain(self.absent.values())
     }
 
     /// Where the slowest reader is, or those that are absent.
     fn slowest(&self) -> Option<Mark> {
-        let readers = self.readers.values().map(Cursor::committed);
-        let absent = self.disk.iter().flat_map(|disk| disk.cursors.absent.values().copied());
-        readers.chain(absent).min_by_key(|mark| mark.position)
+        self.cursors().map(Cursor::committed).min_by_key(|mark| mark.position)
     }
 
     /// Where the slowest of those readers is that must miss nothing.
@@ -142,18 +131,21 @@ impl<C> State<C> {
 
 /// Appending.
 impl<C> State<C> {
-    pub(crate) fn append(&mut self, chunk: C, events: u32, bytes: u64, appended: Timestamp) -> Appended<C>
+    pub(crate) fn append(&mut self, chunk: C, events: u32, bytes: u64, now: Timestamp) -> Appended<C>
     where
         C: Clone,
     {
-        let mut result =
-            Appended { receipt: Receipt::known(Outcome::Stored), wake_writer: false, evicted: Vec::new() };
+        let mut result = Appended {
+            receipt: Receipt::known(Outcome::Stored),
+            wake_writer: false,
+            evicted: self.expire_recent(now),
+        };
         let (at, early) = (self.end, self.write_bytes());
         if self.closed || self.sealed {
             result.receipt = Receipt::known(Outcome::Lost);
             return result;
         }
-        if self.is_read_by_nobody() {
+        if self.readers.is_empty() && self.absent.is_empty() {
             self.end = at.after(events);
             return result;
         }
@@ -163,9 +155,9 @@ impl<C> State<C> {
         }
         self.end = at.after(events);
         match &mut self.disk {
-            None => self.recent.mark_volatile(at.position),
+            None => {}
             Some(disk) if disk.failure.is_some() => {
-                self.recent.mark_volatile(at.position);
+                disk.held_from.get_or_insert(at);
                 result.receipt = Receipt::known(Outcome::Held);
             }
             Some(disk) => {
@@ -173,10 +165,11 @@ impl<C> State<C> {
                 let before = disk.queue.waiting_bytes();
                 result.wake_writer = disk.queue.is_empty() || (before < early && before + bytes >= early);
                 result.receipt = receipt;
+                let (appended, settle) = (now, Some(settle));
                 disk.queue.push(Pending { at, events, bytes, appended, chunk: chunk.clone(), settle });
             }
         }
-        self.recent.push(Slot { at, events, bytes, appended, chunk });
+        self.recent.push(Slot { at, events, bytes, appended: now, chunk });
         result
     }
 
@@ -199,6 +192,27 @@ impl<C> State<C> {
         true
     }
 
+    /// Takes out of memory what is too old, unless somebody needs it who may not miss it.
+    pub(crate) fn expire_recent(&mut self, now: Timestamp) -> Vec<Slot<C>> {
+        let mut expired = Vec::new();
+        if let Some(limit) = self.age_limit(now) {
+            let pinned = self.pinned_recent_from();
+            let is_free = |slot: &Slot<C>| {
+                slot.appended < limit && pinned.is_none_or(|pinned| slot.at.position < pinned)
+            };
+            while self.recent.oldest().is_some_and(is_free) {
+                expired.extend(self.recent.pop_oldest());
+            }
+        }
+        expired
+    }
+
+    /// What was appended before this is too old.
+    fn age_limit(&self, now: Timestamp) -> Option<Timestamp> {
+        let age = i64::try_from(self.max_age?.as_nanos()).unwrap_or(i64::MAX);
+        Some(Timestamp::from_nanos(now.as_nanos().saturating_sub(age)))
+    }
+
     /// Whether a chunk of this size fits once readers have caught up.
     pub(crate) fn may_take(&self, bytes: u64) -> bool {
         !self.closed && !self.sealed && bytes <= self.recent_bytes.min(self.max_bytes)
@@ -210,11 +224,18 @@ impl<C> State<C> {
         self.closed || self.sealed || (self.disk_takes(0, max, recent) && recent_is_free())
     }
 
-    /// The bytes in memory that cannot be pushed out: not on disk yet, or needed by a reader and nowhere else.
     fn pinned_recent_bytes(&self) -> u64 {
-        let unwritten = self.disk.as_ref().and_then(|disk| disk.queue.first_unwritten());
-        let needed = self.slowest_blocking().filter(|position| self.recent.has_volatile_from(*position));
-        unwritten.into_iter().chain(needed).min().map_or(0, |first| self.recent.bytes_from(first))
+        self.pinned_recent_from().map_or(0, |first| self.recent.bytes_from(first))
+    }
+
+    /// From where on memory keeps what it has: it is on its way to the disk, or nowhere else and needed by a reader that
+    /// may not miss it.
+    fn pinned_recent_from(&self) -> Option<Position> {
+        let blocking = self.slowest_blocking();
+        let Some(disk) = &self.disk else { return blocking };
+        let unwritten = disk.queue.first_unwritten().map(|mark| mark.position);
+        let held = blocking.zip(disk.held_from).map(|(needed, held)| needed.max(held.position));
+        unwritten.into_iter().chain(held).min()
     }
 
     /// Whether the disk can take so many bytes more, with these limits for disk and queue.
@@ -226,222 +247,5 @@ impl<C> State<C> {
             || self.slowest_blocking().map_or(0, |position| disk.segments.bytes_needed_from(position));
         unwritten <= max_queued
             && (disk.segments.bytes() + unwritten <= max_bytes || pinned() + unwritten <= max_bytes)
-    }
-}
-
-/// Reading.
-impl<C> State<C> {
-    pub(crate) fn add_reader(&mut self, name: &str, overflow: Overflow) -> ReaderId {
-        let mut begin = self.end;
-        if let Some(disk) = &mut self.disk {
-            let known = disk.cursors.absent.remove(name);
-            if known.is_none() {
-                disk.cursors.change = Change::Named;
-            }
-            begin = known.or(disk.cursors.unknown_begin).unwrap_or(begin);
-        }
-        let id = self.next_id;
-        self.next_id += 1;
-        self.readers.insert(id, Cursor::new(name.to_owned(), overflow, begin));
-        id
-    }
-
-    /// Removes a reader. On disk its cursor stays.
-    pub(crate) fn remove_reader(&mut self, id: ReaderId) -> Vec<Slot<C>> {
-        let Some(cursor) = self.readers.remove(&id) else { return Vec::new() };
-        if let Some(disk) = &mut self.disk
-            && !self.readers.values().any(|other| other.name == cursor.name)
-        {
-            let committed = cursor.committed();
-            disk.cursors.absent.insert(cursor.name, committed);
-        }
-        self.release()
-    }
-
-    /// What a reader gets next. `ahead` is what it has read ahead.
-    pub(crate) fn next(&mut self, id: ReaderId, ahead: &mut VecDeque<Slot<C>>) -> Next<C>
-    where
-        C: Clone,
-    {
-        loop {
-            let Some(next) = self.readers.get(&id).map(|cursor| cursor.next) else { return Next::Wait };
-            let slot = match self.locate(next.position) {
-                Place::Recent(slot) => {
-                    let slot = slot.clone();
-                    ahead.clear();
-                    slot
-                }
-                Place::Segment(segment) => match ahead.pop_front() {
-                    Some(slot) if slot.at.position >= next.position => slot,
-                    Some(_stale) => continue,
-                    None => return Next::ReadAhead(segment, next.position),
-                },
-                Place::Gap(to) => {
-                    self.skip(id, to);
-                    continue;
-                }
-                Place::End => return Next::Wait,
-            };
-            if let Some(cursor) = self.readers.get_mut(&id) {
-                cursor.read(&slot);
-            }
-            return Next::Entry(slot.into_entry());
-        }
-    }
-
-    /// Goes on behind something that cannot be read.
-    pub(crate) fn skip(&mut self, id: ReaderId, to: Mark) {
-        if let Some(cursor) = self.readers.get_mut(&id).filter(|cursor| cursor.next.position < to.position) {
-            cursor.skip_to(to);
-        }
-    }
-
-    pub(crate) fn commit(&mut self, id: ReaderId, position: Position) -> Committed<C> {
-        if let Some(cursor) = self.readers.get_mut(&id) {
-            cursor.commit(position);
-        }
-        let mut wake_writer = false;
-        if let Some(disk) = &mut self.disk {
-            wake_writer = disk.cursors.change == Change::None;
-            disk.cursors.change = disk.cursors.change.max(Change::Moved);
-        }
-        Committed { wake_writer, released: self.release() }
-    }
-
-    pub(crate) fn rewind(&mut self, id: ReaderId) {
-        // The cursor is out of the map while the rest of the state answers its question.
-        if let Some(mut cursor) = self.readers.remove(&id) {
-            cursor.rewind(|position| self.is_kept(position));
-            self.readers.insert(id, cursor);
-        }
-    }
-
-    /// Takes out of memory what every reader has committed.
-    fn release(&mut self) -> Vec<Slot<C>> {
-        let slowest = self.slowest();
-        let is_passed = |slot: &Slot<C>| slowest.is_none_or(|slowest| slot.at.position < slowest.position);
-        let mut released = Vec::new();
-        while self.recent.oldest().is_some_and(is_passed) {
-            released.extend(self.recent.pop_oldest());
-        }
-        released
-    }
-}
-
-/// Looking.
-impl<C> State<C> {
-    pub(crate) fn unread(&self, id: ReaderId) -> u64 {
-        let next = self.readers.get(&id).map(|cursor| self.next_kept(cursor.next));
-        next.map_or(0, |next| self.end.events.saturating_sub(next.events))
-    }
-
-    pub(crate) fn lag(&self, id: ReaderId, now: Timestamp) -> Lag {
-        let Some(cursor) = self.readers.get(&id) else { return Lag::default() };
-        let next = self.next_kept(cursor.next);
-        let events = cursor.events_in_flight() + self.unread(id);
-        let oldest =
-            cursor.oldest_in_flight().map(|read| read.appended).or_else(|| self.appended_by(next.position));
-        let bytes = self.bytes_from(self.next_kept(cursor.committed()).position);
-        Lag { events, bytes, age: oldest.map(|oldest| now.since(oldest)).unwrap_or_default() }
-    }
-
-    pub(crate) fn discarded(&self, id: ReaderId) -> u64 {
-        self.readers.get(&id).map_or(0, |cursor| {
-            cursor.discarded + self.next_kept(cursor.next).events.saturating_sub(cursor.next.events)
-        })
-    }
-
-    pub(crate) fn status(&self) -> Status {
-        let slowest = self.slowest().map_or(self.end, |slowest| self.next_kept(slowest));
-        Status {
-            on_disk: self.disk.is_some(),
-            events: self.end.events.saturating_sub(slowest.events),
-            bytes: self.bytes_from(slowest.position),
-            max_bytes: self.max_bytes,
-            failure: self.disk.as_ref().and_then(|disk| disk.failure.clone()),
-            damaged: self.disk.as_ref().map_or(0, Disk::damaged),
-        }
-    }
-
-    /// The same place, or behind the gap that begins here.
-    fn next_kept(&self, mark: Mark) -> Mark {
-        match self.locate(mark.position) {
-            Place::Gap(to) => to,
-            Place::Recent(_) | Place::Segment(_) | Place::End => mark,
-        }
-    }
-
-    /// The latest time that is known to be no later than when this chunk was appended.
-    fn appended_by(&self, position: Position) -> Option<Timestamp> {
-        match self.locate(position) {
-            Place::Recent(slot) => Some(slot.appended),
-            Place::Segment(segment) => Some(segment.appended),
-            Place::Gap(_) | Place::End => None,
-        }
-    }
-
-    fn bytes_from(&self, position: Position) -> u64 {
-        match self.locate(position) {
-            Place::Segment(_) => self
-                .disk
-                .as_ref()
-                .map_or(0, |disk| disk.segments.bytes_from(position) + disk.queue.unwritten_bytes()),
-            Place::Recent(_) | Place::Gap(_) | Place::End => self.recent.bytes_from(position),
-        }
-    }
-}
-
-/// What the writer does to the state.
-impl<C> State<C> {
-    /// Names and places of all readers, for the file. Until they change again they count as stored.
-    pub(crate) fn take_cursors(&mut self) -> BTreeMap<String, Mark> {
-        let Some(disk) = &mut self.disk else { return BTreeMap::new() };
-        disk.cursors.change = Change::None;
-        let mut all = disk.cursors.absent.clone();
-        for cursor in self.readers.values() {
-            let committed = cursor.committed();
-            let earliest = all.entry(cursor.name.clone()).or_insert(committed);
-            if committed.position < earliest.position {
-                *earliest = committed;
-            }
-        }
-        all
-    }
-
-    /// Takes the segments out of the books that nobody needs whose cursor is in `stored`, but not the `active` one.
-    pub(crate) fn take_passed_segments(
-        &mut self,
-        stored: &BTreeMap<String, Mark>,
-        active: Option<Position>,
-    ) -> Vec<Position> {
-        let slowest = stored.values().map(|mark| mark.position).min();
-        match &mut self.disk {
-            // Before the first reader comes back it is not known what they need.
-            Some(disk) if slowest.is_none() && disk.cursors.unknown_begin.is_some() => Vec::new(),
-            Some(disk) => disk.segments.take_passed(slowest, active),
-            None => Vec::new(),
-        }
-    }
-
-    /// Takes the oldest segments out of the books so that `bytes` more can be written.
-    pub(crate) fn take_excess_segments(&mut self, bytes: u64, active: Position) -> Vec<Position> {
-        let (blocking, max_bytes) = (self.slowest_blocking(), self.max_bytes);
-        self.disk
-            .as_mut()
-            .map_or_else(Vec::new, |disk| disk.segments.take_excess(bytes, max_bytes, blocking, active))
-    }
-
-    /// The disk failed: what waited for it stays in memory only.
-    pub(crate) fn hold(&mut self, reason: String) -> Vec<Pending<C>> {
-        let Some(disk) = &mut self.disk else { return Vec::new() };
-        if disk.queue.first_unwritten().is_some()
-            && let Some(newest) = self.end.position.0.checked_sub(1)
-        {
-            self.recent.mark_volatile(Position(newest));
-        }
-        disk.failure = Some(reason);
-        let held = disk.queue.take_all();
-        disk.queue.finish();
-        held
     }
 }

@@ -1,30 +1,37 @@
 //! The writer: brings chunks to disk, and keeps the directory tidy.
 
+mod directory;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use senseops_core::{Outcome, chain};
+use senseops_core::{Outcome, Timestamp, chain};
 use thiserror::Error;
 use tracing::{debug, info, warn};
 
 use crate::Position;
-use crate::cursor_file::{self, sync_directory};
 use crate::disk::{Change, Pending};
+use crate::files::NewFile;
 use crate::frame::{self, Header};
 use crate::journal::{Directory, Shared};
-use crate::segment::{self, Segment};
+use crate::segment::Segment;
 use crate::state::State;
 
 /// How often cursors are stored while they move.
 const CURSOR_INTERVAL: Duration = Duration::from_secs(1);
 /// After so many intervals of `fsync` a failed disk is tried again; with the usual 50 ms after five seconds.
 const RETRY_INTERVALS: u32 = 100;
-/// What is written to see whether a failed disk works again: about as much as the next chunks would need.
-const PROBE_BYTES: usize = 1024 * 1024;
+/// The limits of that.
+const MIN_RETRY: Duration = Duration::from_millis(100);
+const MAX_RETRY: Duration = Duration::from_secs(10);
+/// What the buffer may keep for the next batch.
+const BUFFER_BYTES: usize = 2 * 1024 * 1024;
 
 /// Writes what is appended to a journal on disk.
 ///
@@ -36,6 +43,8 @@ pub struct Writer<C> {
     /// Locked as long as the directory is in use.
     lock: File,
     active: Option<Active>,
+    /// A file that failed before anything in it was promised. It is deleted before another is begun.
+    failed: Option<Position>,
     buffer: Vec<u8>,
     cursors_due: Instant,
     /// When a failed disk is tried again.
@@ -44,16 +53,18 @@ pub struct Writer<C> {
 
 /// The segment that is being written.
 struct Active {
-    file: File,
+    file: NewFile,
     name: Position,
     /// The random number of its frames.
     number: u64,
+    /// When its first chunk was appended.
+    oldest: Timestamp,
     /// What is written and synced.
     bytes: u64,
 }
 
 /// What the writer does in one turn.
-pub(crate) struct Work<C> {
+struct Work<C> {
     batch: Vec<Pending<C>>,
     closed: bool,
 }
@@ -67,10 +78,19 @@ struct DiskError {
     source: io::Error,
 }
 
-impl<C: 'static> Writer<C> {
+impl<C: Clone + 'static> Writer<C> {
     pub(crate) fn new(shared: Arc<Shared<C>>, directory: Arc<Directory<C>>, lock: File) -> Self {
         let cursors_due = Instant::now();
-        Self { shared, directory, lock, active: None, buffer: Vec::new(), cursors_due, retry_due: None }
+        Self {
+            shared,
+            directory,
+            lock,
+            active: None,
+            failed: None,
+            buffer: Vec::new(),
+            cursors_due,
+            retry_due: None,
+        }
     }
 
     /// Writes until the journal is closed and everything is stored. Blocks, so it needs a thread of its own.
@@ -79,7 +99,8 @@ impl<C: 'static> Writer<C> {
             let work = self.wait();
             let is_last = work.closed && work.batch.is_empty();
             self.turn(work);
-            if is_last {
+            // A disk that works again may have brought something.
+            if is_last && !self.has_more() {
                 return;
             }
         }
@@ -93,7 +114,7 @@ impl<C: 'static> Writer<C> {
             let now = Instant::now();
             let due = self.due(&state, &mut write_due, now);
             if state.is_closed() || state.is_write_due() || due.is_some_and(|due| due <= now) {
-                return Self::take(state);
+                return self.take(state);
             }
             state = match due {
                 None => self.shared.work.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -112,87 +133,92 @@ impl<C: 'static> Writer<C> {
         let disk = state.disk.as_ref()?;
         *write_due = (!disk.queue.is_empty()).then(|| write_due.unwrap_or(now + self.directory.fsync));
         let cursors_due = (disk.cursors.change != Change::None).then_some(self.cursors_due);
-        write_due.iter().copied().chain(cursors_due).min()
+        let expiry_due = state.next_expiry().map(|expiry| now + expiry.since(self.shared.now()));
+        write_due.iter().copied().chain(cursors_due).chain(expiry_due).min()
     }
 
-    /// Does one turn without waiting. False if nothing was queued.
-    #[cfg(test)]
-    pub(crate) fn write_now(&mut self) -> bool {
-        let work = Self::take(self.shared.lock());
-        let was_queued = !work.batch.is_empty();
-        self.turn(work);
-        was_queued
+    fn take(&self, mut state: MutexGuard<'_, State<C>>) -> Work<C> {
+        Work { closed: state.is_closed(), batch: state.begin_turn(self.shared.now()) }
     }
 
-    fn take(mut state: MutexGuard<'_, State<C>>) -> Work<C> {
-        let (closed, bytes) = (state.is_closed(), state.write_bytes());
-        let batch = state.disk.as_mut().map(|disk| disk.queue.take(bytes)).unwrap_or_default();
-        Work { batch, closed }
+    fn has_more(&self) -> bool {
+        self.shared.lock().disk.as_ref().is_some_and(|disk| !disk.queue.is_empty())
     }
 
     fn turn(&mut self, work: Work<C>) {
         let Work { batch, closed } = work;
-        let result = match self.retry_due {
-            Some(due) if due <= Instant::now() => self.try_again(),
+        let is_last = closed && batch.is_empty();
+        let stored = match self.retry_due {
+            Some(due) if closed || due <= Instant::now() => self.try_again(),
             Some(_later) => Ok(()),
-            None => self.store(&batch).and_then(|()| self.tidy(closed && batch.is_empty())),
+            // A reader that is not stored would miss after a crash what a receipt promises.
+            None => self.tidy(Change::Named).and_then(|()| self.store(&batch)),
         };
-        let outcome = match result {
-            Ok(()) => Outcome::Stored,
-            Err(error) => {
-                self.fail(&error);
-                Outcome::Held
-            }
-        };
-        for pending in batch {
-            pending.settle.settle(outcome);
+        // Whoever learns that a chunk is held finds the reason in the status.
+        let held = stored.as_ref().err().map(|error| self.fail(error)).unwrap_or_default();
+        let outcome = if stored.is_ok() { Outcome::Stored } else { Outcome::Held };
+        batch.into_iter().chain(held).for_each(|pending| pending.settle(outcome));
+        if stored.is_ok()
+            && let Err(error) = self.tidy_up(is_last)
+        {
+            self.fail(&error).into_iter().for_each(|pending| pending.settle(Outcome::Held));
         }
-        self.shared.freed.notify_waiters();
+        self.shared.lock().end_turn();
+        self.shared.tell_of_room();
     }
 
     /// Writes and syncs the batch.
     fn store(&mut self, batch: &[Pending<C>]) -> Result<(), DiskError> {
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(()) };
         let mut active = match self.active.take() {
-            Some(active) if active.bytes < self.directory.segment_bytes => active,
-            Some(_) | None => self.begin_segment(first.at.position)?,
+            Some(active) if !self.is_left(&active, first.appended) => active,
+            Some(_) | None => self.begin_segment(first)?,
         };
-        let result =
-            self.encode(batch, active.number).map_err(failed("encode chunks for", &self.directory.path));
-        let result = result.and_then(|bytes| {
-            self.delete_excess(bytes, active.name)?;
-            let path = segment::path(&self.directory.path, active.name);
-            active.file.write_all(&self.buffer).map_err(failed("write", &path))?;
-            active.file.sync_data().map_err(failed("sync", &path))?;
-            active.bytes += bytes;
-            Ok(bytes)
-        });
-        let (name, is_empty) = (active.name, active.bytes == 0);
-        match result {
+        match self.write(&mut active, batch) {
             Ok(bytes) => {
+                let written = Segment {
+                    name: active.name,
+                    first: first.at,
+                    end: last.at.after(last.events),
+                    oldest: first.appended,
+                    newest: last.appended,
+                    bytes,
+                };
                 self.active = Some(active);
-                let end = last.at.after(last.events);
-                let mut state = self.shared.lock();
-                if let Some(disk) = &mut state.disk {
-                    disk.segments.extend(Segment {
-                        name,
-                        first: first.at,
-                        end,
-                        appended: first.appended,
-                        bytes,
-                    });
-                    disk.queue.finish();
-                }
+                self.shared.lock().wrote(written);
                 Ok(())
             }
             Err(error) => {
-                // Nothing in it was promised to anybody, and the books do not know it.
-                if is_empty {
-                    self.delete(&[name]);
-                }
+                self.failed = (active.bytes == 0).then_some(active.name);
                 Err(error)
             }
         }
+    }
+
+    /// Whether a segment is left for a new one: it is large enough, or old enough for the sake of the age limit.
+    fn is_left(&self, active: &Active, now: Timestamp) -> bool {
+        let max_age = self.shared.lock().max_age;
+        active.bytes >= self.directory.segment_bytes
+            || max_age.is_some_and(|max_age| now.since(active.oldest) >= max_age / 8)
+    }
+
+    fn begin_segment(&self, first: &Pending<C>) -> Result<Active, DiskError> {
+        let name = first.at.position;
+        let file = self.directory.create_segment(name)?;
+        Ok(Active { file, name, number: fastrand::u64(..), oldest: first.appended, bytes: 0 })
+    }
+
+    fn write(&mut self, active: &mut Active, batch: &[Pending<C>]) -> Result<u64, DiskError> {
+        let bytes =
+            self.encode(batch, active.number).map_err(failed("encode chunks for", &self.directory.path))?;
+        let excess = self.shared.lock().take_excess_segments(bytes, active.name);
+        self.give_up(&excess)?;
+        active.file.write_all(&self.buffer).map_err(failed("write", &active.file.path))?;
+        active.file.sync().map_err(failed("sync", &active.file.path))?;
+        active.bytes += bytes;
+        self.buffer.clear();
+        self.buffer.shrink_to(BUFFER_BYTES);
+        Ok(bytes)
     }
 
     fn encode(&mut self, batch: &[Pending<C>], number: u64) -> io::Result<u64> {
@@ -206,32 +232,32 @@ impl<C: 'static> Writer<C> {
         u64::try_from(self.buffer.len()).map_err(io::Error::other)
     }
 
-    fn begin_segment(&self, name: Position) -> Result<Active, DiskError> {
-        let path = segment::path(&self.directory.path, name);
-        let file =
-            OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed("create", &path))?;
-        sync_directory(&self.directory.path).map_err(failed("sync", &self.directory.path))?;
-        Ok(Active { file, name, number: fastrand::u64(..), bytes: 0 })
-    }
-
-    /// Stores the cursors if it is time, and deletes what they have passed.
-    fn tidy(&mut self, is_last: bool) -> Result<(), DiskError> {
-        let change = self.shared.lock().disk.as_ref().map(|disk| disk.cursors.change).unwrap_or_default();
-        let is_due = match change {
-            Change::None => false,
-            Change::Moved => is_last || self.cursors_due <= Instant::now(),
-            Change::Named => true,
-        };
+    /// Deletes what is too old and what everybody has passed, unless the disk has failed.
+    fn tidy_up(&mut self, is_last: bool) -> Result<(), DiskError> {
+        if self.retry_due.is_some() {
+            return Ok(());
+        }
         if is_last {
             self.active = None;
         }
-        if is_due { self.store_cursors() } else { Ok(()) }
+        let expired = self.shared.lock().take_expired_segments(self.shared.now());
+        if self.active.as_ref().is_some_and(|active| expired.contains(&active.name)) {
+            self.active = None;
+        }
+        self.give_up(&expired)?;
+        let is_due = is_last || self.cursors_due <= Instant::now();
+        self.tidy(if is_due { Change::Moved } else { Change::Named })
+    }
+
+    /// Stores the cursors if they changed so much, and deletes what they have passed.
+    fn tidy(&mut self, least: Change) -> Result<(), DiskError> {
+        let change = self.shared.lock().disk.as_ref().map(|disk| disk.cursors.change).unwrap_or_default();
+        if change < least { Ok(()) } else { self.store_cursors() }
     }
 
     fn store_cursors(&mut self) -> Result<(), DiskError> {
         let cursors = self.shared.lock().take_cursors();
-        cursor_file::store(&self.directory.path, &cursors)
-            .map_err(failed("store the cursors in", &self.directory.path))?;
+        self.directory.store_cursors(&cursors)?;
         self.cursors_due = Instant::now() + CURSOR_INTERVAL;
         let active = self.active.as_ref().map(|active| active.name);
         let passed = self.shared.lock().take_passed_segments(&cursors, active);
@@ -239,28 +265,32 @@ impl<C: 'static> Writer<C> {
         Ok(())
     }
 
-    /// Deletes the oldest segments so that `bytes` more fit.
-    fn delete_excess(&mut self, bytes: u64, active: Position) -> Result<(), DiskError> {
-        let excess = self.shared.lock().take_excess_segments(bytes, active);
-        if !excess.is_empty() {
-            // Otherwise a reader that has passed them would count them as missed after a crash.
-            self.store_cursors()?;
+    /// Deletes segments that readers may not have passed.
+    fn give_up(&mut self, segments: &[Position]) -> Result<(), DiskError> {
+        if segments.is_empty() {
+            return Ok(());
         }
-        self.delete(&excess);
-        Ok(())
+        // First, because otherwise a reader that has passed them would count them as missed after a crash.
+        let stored = self.store_cursors();
+        self.delete(segments);
+        stored
     }
 
     fn delete(&self, segments: &[Position]) {
         for name in segments {
-            let path = segment::path(&self.directory.path, *name);
-            if let Err(error) = fs::remove_file(&path) {
-                warn!(error = %chain(&error), segment = %path.display(), "journal segment cannot be deleted");
+            let is_damaged = self.shared.lock().disk.as_ref().is_some_and(|disk| disk.is_damaged(*name));
+            if !is_damaged {
+                self.directory.delete_segment(*name);
+            } else if let Some(kept) = self.directory.set_segment_aside(*name)
+                && let Some(disk) = &mut self.shared.lock().disk
+            {
+                disk.quarantined = kept;
             }
         }
     }
 
-    /// Goes on in memory.
-    fn fail(&mut self, error: &DiskError) {
+    /// Goes on in memory. Gives what waited for the disk.
+    fn fail(&mut self, error: &DiskError) -> Vec<Pending<C>> {
         self.active = None;
         let reason = chain(error).to_string();
         if self.retry_due.is_none() {
@@ -268,37 +298,54 @@ impl<C: 'static> Writer<C> {
         } else {
             debug!(error = reason, "journal stays in memory");
         }
-        self.retry_due = Some(Instant::now() + self.directory.fsync * RETRY_INTERVALS);
-        self.hold(reason);
+        let pause = (self.directory.fsync * RETRY_INTERVALS).clamp(MIN_RETRY, MAX_RETRY);
+        self.retry_due = Some(Instant::now() + pause);
+        self.shared.lock().hold(reason)
     }
 
     /// Goes back to disk if that works again.
     fn try_again(&mut self) -> Result<(), DiskError> {
-        let directory = self.directory.path.as_path();
-        fs::create_dir_all(directory).map_err(failed("create", directory))?;
-        let probe = directory.join("probe");
-        let written = File::create(&probe).and_then(|mut file| {
-            file.write_all(&vec![0; PROBE_BYTES])?;
-            file.sync_data()
-        });
-        let removed = fs::remove_file(&probe);
-        written.and(removed).map_err(failed("write", &probe))?;
-        self.store_cursors()?;
-        self.retry_due = None;
-        if let Some(disk) = &mut self.shared.lock().disk {
-            disk.failure = None;
+        self.directory.create()?;
+        if let Some(failed) = self.failed {
+            // The books do not know it. Later it would be taken for a damaged segment.
+            self.directory.delete_failed_segment(failed)?;
+            self.failed = None;
         }
+        if self.store_cursors().is_err() {
+            // There may be no room for the cursors before what they have passed is deleted. After a crash in between,
+            // readers count as missed what they have read.
+            let cursors = self.shared.lock().take_cursors();
+            let passed = self.shared.lock().take_passed_segments(&cursors, None);
+            self.delete(&passed);
+            self.store_cursors()?;
+        }
+        self.directory.probe()?;
+        loop {
+            let held = self.shared.lock().take_held();
+            if held.is_empty() {
+                break;
+            }
+            self.store(&held)?;
+        }
+        self.retry_due = None;
         info!("journal is on disk again");
         Ok(())
     }
-}
 
-impl<C> Writer<C> {
-    fn hold(&self, reason: String) {
-        let held = self.shared.lock().hold(reason);
-        for pending in held {
-            pending.settle.settle(Outcome::Held);
-        }
+    /// Does one turn without waiting. False if nothing was queued.
+    #[cfg(test)]
+    pub(crate) fn write_now(&mut self) -> bool {
+        let work = self.take(self.shared.lock());
+        let was_queued = !work.batch.is_empty();
+        self.turn(work);
+        was_queued
+    }
+
+    /// As if it were time to try a failed disk again and to store the cursors.
+    #[cfg(test)]
+    pub(crate) fn make_due(&mut self) {
+        self.cursors_due = Instant::now();
+        self.retry_due = self.retry_due.map(|_later| Instant::now());
     }
 }
 
@@ -313,7 +360,10 @@ impl<C> Drop for Writer<C> {
             state.is_closed() && state.disk.as_ref().is_none_or(|disk| disk.queue.first_unwritten().is_none())
         };
         if !is_done {
-            self.hold("the writer of the journal has ended".to_owned());
+            let held = self.shared.lock().hold("the writer of the journal has ended".to_owned());
+            for pending in held {
+                pending.settle(Outcome::Held);
+            }
             self.shared.freed.notify_waiters();
         }
         // Closing the file is not enough: a child process that is being started may still have it open.
@@ -326,86 +376,5 @@ impl<C> Drop for Writer<C> {
 impl<C> fmt::Debug for Writer<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer").field("directory", &self.directory.path).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use senseops_core::BoxError;
-
-    use super::*;
-    use crate::{Codec, DiskSettings, Journal, Overflow};
-
-    struct Bytes;
-
-    impl Codec<Vec<u8>> for Bytes {
-        fn encode(&self, chunk: &Vec<u8>, out: &mut Vec<u8>) {
-            out.extend_from_slice(chunk);
-        }
-
-        fn kinds<'a>(&self, _chunk: &'a Vec<u8>) -> Vec<&'a str> {
-            Vec::new()
-        }
-
-        fn decode(&self, bytes: &[u8]) -> Result<Vec<u8>, BoxError> {
-            Ok(bytes.to_vec())
-        }
-    }
-
-    #[tokio::test]
-    async fn segments_are_deleted_once_the_stored_cursors_have_passed_them() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path();
-        let settings = DiskSettings { path: path.into(), max_bytes: 8000, fsync: Duration::ZERO };
-        let (journal, mut writer) = Journal::open(settings, Bytes).unwrap();
-        let mut reader = journal.reader("r", Overflow::Block);
-        for _ in 0..3 {
-            journal.append(vec![0; 1000], 1, 1000).ignore();
-            writer.write_now();
-        }
-        let exist = || [0, 1, 2].map(|name| segment::path(path, Position(name)).exists());
-        for _ in 0..2 {
-            let entry = reader.next().await;
-            reader.commit(entry.position);
-        }
-        writer.cursors_due = Instant::now() + CURSOR_INTERVAL;
-        writer.write_now();
-        assert_eq!(exist(), [true, true, true], "the cursors are not stored yet");
-        writer.cursors_due = Instant::now();
-        writer.write_now();
-        assert_eq!(exist(), [false, false, true]);
-    }
-
-    #[test]
-    fn a_file_that_failed_is_not_written_again() {
-        let directory = tempfile::tempdir().unwrap();
-        let settings =
-            DiskSettings { path: directory.path().into(), max_bytes: 80_000, fsync: Duration::ZERO };
-        let (journal, mut writer) = Journal::open(settings, Bytes).unwrap();
-        let _reader = journal.reader("r", Overflow::Block);
-        journal.append(vec![1; 10], 1, 10).ignore();
-        writer.write_now();
-        // A file that is open for reading only fails to be written.
-        let path = segment::path(directory.path(), Position(0));
-        writer.active.as_mut().unwrap().file = File::open(&path).unwrap();
-        let length = fs::metadata(&path).unwrap().len();
-
-        let held = journal.append(vec![2; 10], 1, 10);
-        writer.write_now();
-        assert_eq!(block_on(held.outcome()), Outcome::Held);
-        assert!(journal.status().failure.unwrap().starts_with("write "));
-
-        writer.retry_due = Some(Instant::now());
-        writer.write_now();
-        assert_eq!(journal.status().failure, None);
-        let stored = journal.append(vec![3; 10], 1, 10);
-        writer.write_now();
-        assert_eq!(block_on(stored.outcome()), Outcome::Stored);
-        assert_eq!(fs::metadata(&path).unwrap().len(), length);
-        assert!(segment::path(directory.path(), Position(2)).exists());
-    }
-
-    fn block_on<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
     }
 }

@@ -6,36 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use senseops_core::{BoxError, Outcome, Receipt};
+use senseops_core::{Outcome, Receipt};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{Op, disk_ops};
-use crate::{Codec, DiskSettings, Entry, Journal, Overflow, Reader, Writer};
-
-struct Numbers;
-
-impl Codec<u64> for Numbers {
-    fn encode(&self, number: &u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&number.to_le_bytes());
-        out.resize(out.len() + padding(*number), number.to_le_bytes()[0]);
-    }
-
-    fn kinds<'a>(&self, _number: &'a u64) -> Vec<&'a str> {
-        vec!["number"]
-    }
-
-    fn decode(&self, bytes: &[u8]) -> Result<u64, BoxError> {
-        let (number, rest) = bytes.split_first_chunk().ok_or("too short")?;
-        let number = u64::from_le_bytes(*number);
-        let is_sound = rest == vec![number.to_le_bytes()[0]; padding(number)];
-        if is_sound { Ok(number) } else { Err("changed".into()) }
-    }
-}
-
-fn padding(number: u64) -> usize {
-    usize::try_from(number * 37 % 400).unwrap()
-}
+use super::{Numbers, Op, disk_ops};
+use crate::{DiskSettings, Entry, Journal, Overflow, Reader, Writer};
 
 /// A chunk that was accepted.
 struct Accepted {
@@ -75,7 +51,7 @@ struct Open {
 
 impl Open {
     fn new(path: &Path, max_bytes: u64) -> Self {
-        let settings = DiskSettings { path: path.into(), max_bytes, fsync: Duration::ZERO };
+        let settings = DiskSettings { path: path.into(), max_bytes, fsync: Duration::ZERO, max_age: None };
         let (journal, writer) = Journal::open(settings, Numbers).unwrap();
         let readers = [("a", Overflow::DropOldest), ("b", Overflow::Block)];
         let readers = readers.map(|(name, overflow)| journal.reader(name, overflow));

@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "clippy takes generic tests for helpers")]
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use senseops_core::Outcome;
-use senseops_journal::{Lag, Overflow};
+use senseops_journal::{ForgetError, Lag, Overflow};
 
 use crate::support::{Bench, PLENTY, drain, is_pending, numbers, read};
 
@@ -39,6 +43,15 @@ in_memory_and_on_disk! {
     a_reader_that_is_gone_holds_nobody_up,
     a_closed_journal_takes_no_chunk_and_lets_nobody_wait,
     a_reader_far_behind_catches_up_in_order,
+    a_reader_that_comes_back_goes_on_where_it_was,
+    a_reader_that_takes_over_from_another_misses_nothing,
+    an_absent_reader_counts_and_misses_the_oldest,
+    a_forgotten_reader_begins_anew,
+    only_a_reader_that_is_known_and_absent_can_be_forgotten,
+    the_status_tells_of_every_reader,
+    chunks_that_are_too_old_are_missed_and_counted,
+    an_old_chunk_is_kept_for_a_reader_that_may_miss_none,
+    those_who_wait_are_left_alone_until_there_is_room,
 }
 
 async fn every_reader_gets_every_chunk_in_order(make: Make) {
@@ -254,4 +267,151 @@ async fn a_reader_far_behind_catches_up_in_order(make: Make) {
     assert_eq!(reader.lag().events, CHUNKS);
     assert_eq!(drain(&mut reader).await, (0..CHUNKS).collect::<Vec<_>>());
     assert_eq!(reader.discarded(), 0);
+}
+
+async fn a_reader_that_comes_back_goes_on_where_it_was(make: Make) {
+    let bench = make(PLENTY);
+    let mut reader = bench.journal.reader("r", Overflow::Block);
+    bench.append_all(0..6).await;
+    let entries = read(&mut reader, 4).await;
+    reader.commit(entries[1].position);
+    drop(reader);
+    bench.append_all([6]).await;
+    let mut back = bench.journal.reader("r", Overflow::Block);
+    assert_eq!((back.lag().events, back.discarded()), (5, 0));
+    assert_eq!(drain(&mut back).await, [2, 3, 4, 5, 6]);
+}
+
+async fn a_reader_that_takes_over_from_another_misses_nothing(make: Make) {
+    let bench = make(PLENTY);
+    let mut first = bench.journal.reader("r", Overflow::Block);
+    bench.append_all(0..5).await;
+    let entries = read(&mut first, 3).await;
+    first.commit(entries[1].position);
+    let mut second = bench.journal.reader("r", Overflow::Block);
+    drop(first);
+    assert_eq!(drain(&mut second).await, [2, 3, 4]);
+}
+
+async fn an_absent_reader_counts_and_misses_the_oldest(make: Make) {
+    let bench = make(32 * 1024);
+    drop(bench.journal.reader("absent", Overflow::Block));
+    bench.append_all([0]).await;
+    assert_eq!(bench.journal.status().events, 1, "it is kept although nobody reads");
+    for number in 1..100 {
+        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
+        assert!(bench.journal.status().bytes <= bench.journal.status().max_bytes);
+    }
+    let absent = &bench.journal.status().readers[0];
+    assert!((68..90).contains(&absent.discarded), "{absent:?}");
+    assert_eq!(absent.lag.events + absent.discarded, 100);
+
+    let mut back = bench.journal.reader("absent", Overflow::Block);
+    assert_eq!(back.discarded(), absent.discarded);
+    assert_eq!(drain(&mut back).await, (absent.discarded..100).collect::<Vec<_>>());
+    drop(back);
+    let back = bench.journal.reader("absent", Overflow::Block);
+    assert_eq!(back.discarded(), absent.discarded, "its losses are remembered");
+}
+
+async fn a_forgotten_reader_begins_anew(make: Make) {
+    let bench = make(PLENTY);
+    drop(bench.journal.reader("r", Overflow::Block));
+    bench.append_all(0..5).await;
+    bench.journal.forget("r").unwrap();
+    let status = bench.journal.status();
+    assert_eq!((status.events, status.bytes, status.readers), (0, 0, Vec::new()));
+    let mut anew = bench.journal.reader("r", Overflow::Block);
+    bench.append_all([5]).await;
+    assert_eq!(drain(&mut anew).await, [5]);
+}
+
+async fn only_a_reader_that_is_known_and_absent_can_be_forgotten(make: Make) {
+    let bench = make(PLENTY);
+    let _reader = bench.journal.reader("here", Overflow::Block);
+    let (attached, unknown) = (bench.journal.forget("here"), bench.journal.forget("nobody"));
+    assert_eq!(attached, Err(ForgetError::Attached { name: "here".into() }));
+    assert_eq!(attached.unwrap_err().to_string(), "here is reading the journal");
+    assert_eq!(unknown, Err(ForgetError::Unknown { name: "nobody".into() }));
+    assert_eq!(unknown.unwrap_err().to_string(), "the journal knows no reader named nobody");
+}
+
+async fn the_status_tells_of_every_reader(make: Make) {
+    let bench = make(PLENTY);
+    let mut two = bench.journal.reader("two", Overflow::Block);
+    drop(bench.journal.reader("one", Overflow::Block));
+    bench.append_all(0..5).await;
+    let third = read(&mut two, 3).await[2].position;
+    two.commit(third);
+    let status = bench.journal.status();
+    assert_eq!((status.appended_events, status.durable_events), (5, 5));
+    let readers = status.readers.iter().map(|reader| {
+        (reader.name.as_str(), reader.attached, reader.overflow, reader.lag.events, reader.lag.bytes)
+    });
+    let expected = [("one", false, Overflow::DropOldest, 5, 500), ("two", true, Overflow::Block, 2, 200)];
+    assert_eq!(readers.collect::<Vec<_>>(), expected);
+    assert_eq!(status.oldest_age, status.readers[0].lag.age);
+    assert!(status.oldest_age > status.readers[1].lag.age);
+}
+
+async fn chunks_that_are_too_old_are_missed_and_counted(make: Make) {
+    let bench = make(PLENTY);
+    let _same = bench.journal.clone().with_max_age(Some(Duration::from_millis(2)));
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    let mut number = 0;
+    while reader.discarded() == 0 {
+        assert_eq!(bench.append(number).outcome().await, Outcome::Stored);
+        number += 1;
+    }
+    // Also when nothing more is appended.
+    while bench.journal.status().events > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((reader.discarded(), reader.lag()), (number, Lag::default()));
+    assert!(reader.next_if_any().await.is_none());
+}
+
+async fn an_old_chunk_is_kept_for_a_reader_that_may_miss_none(make: Make) {
+    let bench = make(PLENTY);
+    let _same = bench.journal.clone().with_max_age(Some(Duration::from_nanos(1)));
+    let mut careful = bench.journal.reader("careful", Overflow::Block);
+    let _careless = bench.journal.reader("careless", Overflow::DropOldest);
+    for number in 0..20 {
+        assert_eq!(bench.append(number).outcome().await, Outcome::Stored);
+    }
+    assert_eq!(drain(&mut careful).await, (0..20).collect::<Vec<_>>());
+    while bench.journal.status().events > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn those_who_wait_are_left_alone_until_there_is_room(make: Make) {
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    let bench = make(32 * 1024);
+    let mut reader = bench.journal.reader("r", Overflow::Block);
+    while bench.append_sized(0, 1000).outcome().await == Outcome::Stored {}
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let mut waiting: Vec<_> = (0..10).map(|_| Box::pin(bench.journal.room())).collect();
+    let mut context = Context::from_waker(&waker);
+    assert!(waiting.iter_mut().all(|room| room.as_mut().poll(&mut context).is_pending()));
+    let mut commits = 0;
+    while !bench.journal.has_room() {
+        assert_eq!(count.0.load(Ordering::Relaxed), 0, "after {commits} commits");
+        let position = reader.next().await.position;
+        reader.commit(position);
+        commits += 1;
+    }
+    assert!(commits > 3, "{commits}");
+    while count.0.load(Ordering::Relaxed) < 10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(waiting.iter_mut().all(|room| room.as_mut().poll(&mut context).is_ready()));
 }

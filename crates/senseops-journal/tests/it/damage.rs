@@ -160,6 +160,26 @@ async fn two_readers_that_meet_the_same_damage_count_one_place() {
 }
 
 #[tokio::test]
+async fn a_damaged_segment_is_set_aside_when_it_is_passed() {
+    let (directory, _) = journal().await;
+    let path = directory.path().join(&segments(directory.path())[0].0);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[1000] ^= 0x40;
+    fs::write(&path, &bytes).unwrap();
+
+    let bench = Bench::open(directory, MAX_BYTES);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    drain(&mut reader).await;
+    let journal = bench.journal.clone();
+    let directory = bench.close();
+    assert_eq!(segments(directory.path()), []);
+    assert_eq!(fs::read(path.with_extension("damaged")).unwrap(), bytes);
+    assert_eq!((journal.status().damaged, journal.status().quarantined), (1, 1));
+    let bench = Bench::open(directory, MAX_BYTES);
+    assert_eq!((bench.journal.status().damaged, bench.journal.status().quarantined), (0, 1));
+}
+
+#[tokio::test]
 async fn with_damaged_cursors_everything_is_delivered_again() {
     let (directory, _) = journal().await;
     fs::write(directory.path().join("cursors"), "no cursors").unwrap();

@@ -1,9 +1,12 @@
 //! The constraints that concern the disk: restarts, crashes, limits and failures.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use senseops_core::{Outcome, chain};
-use senseops_journal::{Journal, OpenError, Overflow};
+use senseops_journal::{Journal, LockError, OpenError, Overflow};
 
 use crate::support::{Bench, Chunk, ChunkCodec, PLENTY, drain, poll_once, read, segments, settings};
 
@@ -120,7 +123,7 @@ async fn a_directory_is_used_by_one_journal_at_a_time() {
     let sentence =
         chain(&error).to_string().replace(&path, "DIR").replace(&std::process::id().to_string(), "PID");
     insta::assert_snapshot!(sentence, @"the journal in DIR is in use by process PID");
-    assert!(matches!(error, OpenError::InUse { .. }));
+    assert!(matches!(error, OpenError::Lock(LockError::InUse { .. })));
     let directory = bench.close();
     assert!(Journal::open(settings(directory.path(), PLENTY), ChunkCodec).is_ok());
 }
@@ -182,4 +185,47 @@ async fn without_its_writer_a_journal_goes_on_in_memory() {
     assert_eq!(queued.outcome().await, Outcome::Held);
     assert_eq!(journal.append(chunk, 1, 8).outcome().await, Outcome::Held);
     insta::assert_snapshot!(journal.status().failure.unwrap_or_default(), @"the writer of the journal has ended");
+}
+
+/// A journal with three segments of which nothing is in memory, and the path of the second.
+async fn journal_with_an_unreadable_segment() -> (Bench, PathBuf) {
+    let bench = Bench::on_disk(64 * 1024);
+    let reader = bench.journal.reader("r", Overflow::Block);
+    for number in 0..30 {
+        assert_eq!(bench.append_sized(number, 600).outcome().await, Outcome::Stored);
+    }
+    drop(reader);
+    let directory = bench.close();
+    let names = segments(directory.path());
+    assert_eq!(names.len(), 3);
+    let path = directory.path().join(&names[1].0);
+    let bench = Bench::open(directory, 64 * 1024);
+    fs::rename(&path, path.with_extension("away")).unwrap();
+    // Opening it works, reading it does not.
+    fs::create_dir(&path).unwrap();
+    (bench, path)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_that_can_be_read_after_a_while_costs_nothing() {
+    let (bench, path) = journal_with_an_unreadable_segment().await;
+    let mut reader = bench.journal.reader("r", Overflow::Block);
+    let repair = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        fs::remove_dir(&path).unwrap();
+        fs::rename(path.with_extension("away"), &path).unwrap();
+    };
+    let (numbers, ()) = tokio::join!(drain(&mut reader), repair);
+    assert_eq!(numbers, (0..30).collect::<Vec<_>>());
+    assert_eq!((reader.discarded(), bench.journal.status().damaged), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_that_cannot_be_read_holds_nobody_up_for_ever() {
+    let (bench, _path) = journal_with_an_unreadable_segment().await;
+    let mut reader = bench.journal.reader("r", Overflow::Block);
+    let numbers = drain(&mut reader).await;
+    assert_eq!(numbers.len() as u64 + reader.discarded(), 30);
+    assert!((5..20).contains(&reader.discarded()), "{}", reader.discarded());
+    assert_eq!(bench.journal.status().damaged, 1);
 }

@@ -4,4 +4,7 @@ mod contract;
 mod damage;
 mod disk;
 mod fixture;
+#[cfg(target_os = "linux")]
+mod full_disk;
+mod inspect;
 mod support;

@@ -122,7 +122,7 @@ fn pattern(number: u64) -> u8 {
 }
 
 pub(crate) fn settings(directory: &Path, max_bytes: u64) -> DiskSettings {
-    DiskSettings { path: directory.into(), max_bytes, fsync: Duration::from_millis(1) }
+    DiskSettings { path: directory.into(), max_bytes, fsync: Duration::from_millis(1), max_age: None }
 }
 
 /// The sizes of the segments, oldest first.

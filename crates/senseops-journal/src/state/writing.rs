@@ -1,0 +1,194 @@
+//! What the writer does to the state.
+
+use std::collections::BTreeMap;
+
+use senseops_core::Timestamp;
+
+use super::{State, WRITE_BYTES};
+use crate::cursor::Cursor;
+use crate::disk::{Change, Pending};
+use crate::journal::{Mark, Position};
+use crate::segment::Segment;
+
+impl<C> State<C> {
+    /// Whether so much waits that the writer should not.
+    pub(crate) fn is_write_due(&self) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.queue.waiting_bytes() >= self.write_bytes())
+    }
+
+    /// How much is written at once.
+    pub(crate) fn write_bytes(&self) -> u64 {
+        WRITE_BYTES.min(self.recent_bytes / 2)
+    }
+
+    /// The writer begins a turn: what it writes first.
+    pub(crate) fn begin_turn(&mut self, now: Timestamp) -> Vec<Pending<C>> {
+        let bytes = self.write_bytes();
+        let Some(disk) = &mut self.disk else { return Vec::new() };
+        disk.busy_since = Some(now);
+        disk.queue.take(bytes)
+    }
+
+    /// The writer ends a turn.
+    pub(crate) fn end_turn(&mut self) {
+        if let Some(disk) = &mut self.disk {
+            disk.busy_since = None;
+        }
+    }
+
+    /// What is in `written` is written and synced.
+    pub(crate) fn wrote(&mut self, written: Segment) {
+        if let Some(disk) = &mut self.disk {
+            if let Some(held) = &mut disk.held_from {
+                *held = held.max(written.end);
+            }
+            disk.segments.extend(written);
+            disk.queue.finish();
+        }
+    }
+
+    /// The disk failed: what waited for it stays in memory only.
+    pub(crate) fn hold(&mut self, reason: String) -> Vec<Pending<C>> {
+        let Some(disk) = &mut self.disk else { return Vec::new() };
+        disk.held_from = disk.first_unstored();
+        disk.failure = Some(reason);
+        let held = disk.queue.take_all();
+        disk.queue.finish();
+        held
+    }
+
+    /// The disk works again: the next chunks that were held in the meantime. Once little is left it is queued, and from
+    /// then on everything goes to the disk.
+    pub(crate) fn take_held(&mut self) -> Vec<Pending<C>>
+    where
+        C: Clone,
+    {
+        let (write_bytes, little) = (self.write_bytes(), self.recent_bytes / 4);
+        let Some(disk) = &mut self.disk else { return Vec::new() };
+        let from = disk.held_from.map_or(self.end.position, |held| held.position);
+        let held = self.recent.iter_from(from).map(Pending::settled);
+        if self.recent.bytes_from(from) <= little {
+            held.for_each(|pending| disk.queue.push(pending));
+            (disk.failure, disk.held_from) = (None, None);
+            return Vec::new();
+        }
+        let mut sum = 0;
+        let fits = |(index, pending): &(usize, Pending<C>)| {
+            sum += pending.bytes;
+            *index == 0 || sum <= write_bytes
+        };
+        held.enumerate().take_while(fits).map(|(_, pending)| pending).collect()
+    }
+
+    /// Names and places of all readers, for the file. Until they change again they count as stored.
+    pub(crate) fn take_cursors(&mut self) -> BTreeMap<String, Mark> {
+        if let Some(disk) = &mut self.disk {
+            disk.cursors.change = Change::None;
+        }
+        let mut all: BTreeMap<String, Mark> = BTreeMap::new();
+        for (name, committed) in self.cursors().map(|cursor| (&cursor.name, Cursor::committed(cursor))) {
+            let earliest = all.entry(name.clone()).or_insert(committed);
+            if committed.position < earliest.position {
+                *earliest = committed;
+            }
+        }
+        all
+    }
+
+    /// Takes the segments out of the books that nobody needs whose cursor is in `stored`, but not the `active` one.
+    pub(crate) fn take_passed_segments(
+        &mut self,
+        stored: &BTreeMap<String, Mark>,
+        active: Option<Position>,
+    ) -> Vec<Position> {
+        let slowest = stored.values().map(|mark| mark.position).min();
+        match &mut self.disk {
+            // Before the first reader comes back it is not known what they need.
+            Some(disk) if slowest.is_none() && disk.cursors.unknown_begin.is_some() => Vec::new(),
+            Some(disk) => disk.segments.take_passed(slowest, active),
+            None => Vec::new(),
+        }
+    }
+
+    /// Takes the oldest segments out of the books so that `bytes` more can be written.
+    pub(crate) fn take_excess_segments(&mut self, bytes: u64, active: Position) -> Vec<Position> {
+        let (blocking, max_bytes) = (self.slowest_blocking(), self.max_bytes);
+        self.disk
+            .as_mut()
+            .map_or_else(Vec::new, |disk| disk.segments.take_excess(bytes, max_bytes, blocking, active))
+    }
+
+    /// Takes the segments out of the books in which everything is too old.
+    pub(crate) fn take_expired_segments(&mut self, now: Timestamp) -> Vec<Position> {
+        let (blocking, limit) = (self.slowest_blocking(), self.age_limit(now));
+        let expired =
+            limit.zip(self.disk.as_mut()).map(|(limit, disk)| disk.segments.take_expired(limit, blocking));
+        expired.unwrap_or_default()
+    }
+
+    /// When the next segment is too old, unless a reader needs it.
+    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
+        let max_age = i64::try_from(self.max_age?.as_nanos()).unwrap_or(i64::MAX);
+        let oldest = self.disk.as_ref()?.segments.oldest()?;
+        let is_free = self.slowest_blocking().is_none_or(|needed| oldest.end.position <= needed);
+        is_free.then(|| {
+            Timestamp::from_nanos(oldest.newest.as_nanos().saturating_add(max_age).saturating_add(1))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cursor::Overflow;
+    use crate::disk::{Disk, Segments, StoredCursors};
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_nanos(seconds * SECOND)
+    }
+
+    /// Three segments of ten chunks, one appended per second.
+    fn three_segments() -> State<()> {
+        let mark = |position| Mark { position: Position(position), events: position };
+        let mut segments = Segments::default();
+        for (first, oldest) in [(0, 0), (10, 10), (20, 20)] {
+            let (name, first, end) = (Position(first), mark(first), mark(first + 10));
+            segments.push(Segment {
+                name,
+                first,
+                end,
+                oldest: at(oldest),
+                newest: at(oldest + 9),
+                bytes: 100,
+            });
+        }
+        let places = BTreeMap::from([("r".to_owned(), mark(0))]);
+        let disk = Disk::new(segments, StoredCursors::default());
+        let mut state = State::on_disk(1000, mark(30), &places, disk);
+        state.max_age = Some(Duration::from_secs(10));
+        state
+    }
+
+    #[test]
+    fn a_segment_is_given_up_when_everything_in_it_is_too_old() {
+        let mut state = three_segments();
+        assert_eq!(state.take_expired_segments(at(19)), []);
+        assert_eq!(state.next_expiry().map(|expiry| expiry.since(at(19))), Some(Duration::from_nanos(1)));
+        assert_eq!(state.take_expired_segments(at(20)), [Position(0)]);
+        let id = state.add_reader("r", Overflow::DropOldest);
+        assert_eq!((state.discarded(id), state.unread(id)), (10, 20));
+        assert_eq!(state.take_expired_segments(at(40)), [Position(10), Position(20)]);
+        assert_eq!((state.discarded(id), state.unread(id), state.next_expiry()), (30, 0, None));
+    }
+
+    #[test]
+    fn what_a_blocking_reader_needs_does_not_expire_and_nobody_waits_for_it() {
+        let mut state = three_segments();
+        state.add_reader("r", Overflow::Block);
+        assert_eq!((state.take_expired_segments(at(40)), state.next_expiry()), (Vec::new(), None));
+    }
+}

@@ -1,0 +1,75 @@
+//! What the writer does in its directory.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use senseops_core::chain;
+use tracing::warn;
+
+use super::{DiskError, failed};
+use crate::files::NewFile;
+use crate::journal::{Directory, Mark, Position};
+use crate::{cursor_file, quarantine, segment};
+
+/// What is written at most to see whether a failed disk works again: about as much as the next chunks would need.
+const PROBE_BYTES: u64 = 1024 * 1024;
+
+impl<C> Directory<C> {
+    /// Creates the directory if it is gone.
+    pub(super) fn create(&self) -> Result<(), DiskError> {
+        self.files.create_directory(&self.path).map_err(failed("create", &self.path))
+    }
+
+    /// Creates the file of a segment.
+    pub(super) fn create_segment(&self, name: Position) -> Result<NewFile, DiskError> {
+        let path = segment::path(&self.path, name);
+        let file = self.files.create(&path).map_err(failed("create", &path))?;
+        self.files.sync_directory(&self.path).map_err(failed("sync", &self.path))?;
+        Ok(file)
+    }
+
+    pub(super) fn delete_segment(&self, name: Position) {
+        let path = segment::path(&self.path, name);
+        if let Err(error) = self.files.remove(&path) {
+            warn!(error = %chain(&error), segment = %path.display(), "journal segment cannot be deleted");
+        }
+    }
+
+    /// Deletes a segment unless it is gone.
+    pub(super) fn delete_failed_segment(&self, name: Position) -> Result<(), DiskError> {
+        let path = segment::path(&self.path, name);
+        match self.files.remove(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("delete", &path)(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Sets a damaged segment aside. Gives how many there are now, if that worked.
+    pub(super) fn set_segment_aside(&self, name: Position) -> Option<u64> {
+        match quarantine::set_aside(&self.files, &self.path, name) {
+            Ok(kept) => u64::try_from(kept).ok(),
+            Err(error) => {
+                let path = segment::path(&self.path, name);
+                warn!(error = %chain(&error), segment = %path.display(), "damaged journal segment cannot be set aside");
+                None
+            }
+        }
+    }
+
+    pub(super) fn store_cursors(&self, cursors: &BTreeMap<String, Mark>) -> Result<(), DiskError> {
+        let failed = failed("store the cursors in", &self.path);
+        cursor_file::store(&self.files, &self.path, cursors).map_err(failed)
+    }
+
+    /// Sees whether something can be written.
+    pub(super) fn probe(&self) -> Result<(), DiskError> {
+        let path = self.path.join("probe");
+        let bytes = usize::try_from(PROBE_BYTES.min(self.segment_bytes)).unwrap_or_default();
+        let written = self.files.create(&path).and_then(|mut file| {
+            file.write_all(&vec![0; bytes])?;
+            file.sync()
+        });
+        let removed = self.files.remove(&path);
+        written.and(removed).map_err(failed("write", &path))
+    }
+}
