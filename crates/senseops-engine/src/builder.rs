@@ -27,7 +27,12 @@ impl Builder {
         let name = name.into();
         match source.plan_sources() {
             Ok(components) => {
-                self.plan.sources.push(SourceSpec { name, labels: LabelSet::default(), components });
+                self.plan.sources.push(SourceSpec {
+                    name,
+                    labels: LabelSet::default(),
+                    rate_limit: None,
+                    components,
+                });
             }
             Err(error) => self.errors.push(planning("sources", &name, error)),
         }
@@ -53,16 +58,20 @@ impl Builder {
         self
     }
 
+    /// The plan, for [`Handle::reload`](crate::Handle::reload).
+    ///
+    /// # Errors
+    /// Everything that cannot be planned, all at once.
+    pub fn plan(self) -> Result<Plan, OpenError> {
+        if self.errors.is_empty() { Ok(self.plan) } else { Err(OpenError { errors: self.errors }) }
+    }
+
     /// Opens everything. Nothing runs and no task is spawned yet.
     ///
     /// # Errors
     /// Everything that cannot be planned or opened, all at once.
     pub async fn build(self) -> Result<Pipeline, OpenError> {
-        if self.errors.is_empty() {
-            Pipeline::open(self.plan).await
-        } else {
-            Err(OpenError { errors: self.errors })
-        }
+        Pipeline::open(self.plan()?).await
     }
 }
 

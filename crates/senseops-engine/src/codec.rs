@@ -23,13 +23,15 @@ use self::message::{
 
 /// How deep lists and maps may be nested; what is deeper is stored as text. Protobuf refuses to read more than a
 /// hundred levels of messages, and each level here takes two.
-const MAX_DEPTH: usize = 32;
+pub(crate) const MAX_DEPTH: usize = 32;
 
 /// Events that one source emitted together.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
     /// The component, such as `udp.users`.
     pub source: Name,
+    /// The one sink that shall have it, if not all: it has refused these events before.
+    pub target: Option<Name>,
     /// What it emitted.
     pub events: Arc<[Event]>,
 }
@@ -61,6 +63,7 @@ impl Codec<Chunk> for EventCodec {
             kinds: encoder.kinds.into_texts(),
             names: encoder.names.into_texts(),
             label_sets: encoder.label_sets,
+            target: chunk.target.as_ref().map(|sink| sink.as_str().to_owned()),
         };
         // The only error is a full buffer, and a vector is never full.
         message.encode(out).unwrap_or_default();
@@ -75,7 +78,7 @@ impl Codec<Chunk> for EventCodec {
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Chunk, BoxError> {
-        let ChunkMessage { source, kinds, names, label_sets, events } =
+        let ChunkMessage { source, kinds, names, label_sets, events, target } =
             ChunkMessage::decode(bytes).map_err(DecodeError::Protobuf)?;
         let mut decoder = Decoder {
             kinds: kinds.iter().map(|kind| Kind::intern(kind)).collect::<Result<_, _>>()?,
@@ -86,7 +89,7 @@ impl Codec<Chunk> for EventCodec {
             label_sets.into_iter().map(|set| decoder.label_set(set)).collect::<Result<_, _>>()?;
         let events =
             events.into_iter().map(|event| decoder.event(event)).collect::<Result<_, DecodeError>>()?;
-        Ok(Chunk { source: source.into(), events })
+        Ok(Chunk { source: source.into(), target: target.map(Name::from), events })
     }
 }
 

@@ -1,21 +1,31 @@
-//! Looking into a pipeline from outside.
+//! Looking into a pipeline from outside, and changing it.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use senseops_core::{Build, Condition, Emitter, Event, Receipt};
-use senseops_journal::{Journal, ReaderWatch};
+use senseops_core::{Condition, Emitter, Event, Receipt};
+use senseops_journal::{ForgetError, Journal};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::codec::Chunk;
+use crate::components::{Components, SourcePart};
 use crate::counters::SourceCounters;
-use crate::settings::Overflow;
-use crate::sink::SinkSlot;
+use crate::dead_letters::{DeadLetters, ReplayError, ReplayFilter, Replayed};
+use crate::plan::Plan;
+use crate::reload::{Command, ReloadError, Reloaded};
+use crate::settings::JournalSettings;
 use crate::sockets::Sockets;
-use crate::view::{EmbedderView, JournalView, SinkView, SourceView, View};
+use crate::tap::{Tap, TapFilter, Taps};
+use crate::view::{EmbedderView, JournalView, View};
 
-/// Looks into a pipeline and emits into it. Cheap to clone; stays valid after the pipeline has ended.
+/// What is late by so much makes no progress.
+const STALLED: Duration = Duration::from_secs(30);
+
+/// Looks into a pipeline, emits into it and changes it. Cheap to clone; stays valid after the pipeline has ended.
 #[derive(Clone)]
 pub struct Handle(pub(crate) Arc<Parts>);
 
@@ -23,22 +33,25 @@ pub struct Handle(pub(crate) Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) opened: Instant,
     pub(crate) journal: Journal<Chunk>,
+    pub(crate) journal_settings: JournalSettings,
     pub(crate) sockets: Sockets,
+    pub(crate) taps: Taps,
+    pub(crate) dead_letters: DeadLetters,
     pub(crate) emitter: Emitter,
     pub(crate) embedder: Arc<SourceCounters>,
-    pub(crate) sources: Vec<SourcePart>,
-    pub(crate) sinks: Vec<SinkPart>,
+    pub(crate) components: RwLock<Components>,
+    pub(crate) commands: mpsc::Sender<Command>,
 }
 
-pub(crate) struct SourcePart {
-    pub(crate) build: Build,
-    pub(crate) counters: Arc<SourceCounters>,
-}
+impl Parts {
+    /// The components now.
+    pub(crate) fn components(&self) -> Components {
+        self.components.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 
-pub(crate) struct SinkPart {
-    pub(crate) slot: Arc<SinkSlot>,
-    pub(crate) reader: ReaderWatch<Chunk>,
-    pub(crate) overflow: Overflow,
+    pub(crate) fn replace(&self, components: Components) {
+        *self.components.write().unwrap_or_else(PoisonError::into_inner) = components;
+    }
 }
 
 impl Handle {
@@ -46,104 +59,100 @@ impl Handle {
     pub fn view(&self) -> View {
         self.0.sockets.refresh_readings();
         let status = self.0.journal.status();
+        let components = self.0.components();
+        let has_room = self.0.journal.has_room();
         View {
             uptime: self.0.opened.elapsed(),
-            journal: JournalView {
-                on_disk: status.on_disk,
-                outlives_the_program: status.outlives_the_program(),
-                events: status.events,
-                bytes: status.bytes,
-                max_bytes: status.max_bytes,
-                damaged: status.damaged,
-                failure: status.failure,
-            },
-            sources: self.0.sources.iter().map(SourcePart::view).collect(),
+            journal: JournalView::new(status, &self.0.journal_settings),
+            sources: components.sources.iter().map(SourcePart::view).collect(),
             embedder: EmbedderView {
-                emitted: value(&self.0.embedder.emitted),
-                lost: value(&self.0.embedder.lost),
+                emitted: self.0.embedder.emitted.load(Ordering::Relaxed),
+                lost: self.0.embedder.lost.load(Ordering::Relaxed),
             },
-            sinks: self.0.sinks.iter().map(SinkPart::view).collect(),
+            sinks: components.sinks.iter().map(|part| part.view(has_room)).collect(),
+            dead_letters: self.0.dead_letters.view(),
         }
     }
 
     /// What does not work or needs attention, each with its condition: components by name, `pipeline.journal` when its
     /// disk cannot be used, and sinks that sources wait for.
     pub fn health(&self) -> Vec<(String, Condition)> {
-        let journal = self
-            .0
-            .journal
-            .status()
-            .failure
-            .map(|failure| ("pipeline.journal".to_owned(), Condition::Failing(failure)));
-        let sources = self
-            .0
-            .sources
-            .iter()
-            .map(|source| (source.build.component.clone(), source.build.health.condition()));
+        let needs_attention =
+            |condition: &Condition| matches!(condition, Condition::Warning(_) | Condition::Failing(_));
+        self.conditions().into_iter().filter(|(_, condition)| needs_attention(condition)).collect()
+    }
+
+    /// How everything is: `pipeline.journal`, `pipeline.dead_letters`, and each component by name.
+    pub fn conditions(&self) -> Vec<(String, Condition)> {
+        let journal = self.0.journal.status().failure.map_or(Condition::Ok, Condition::Failing);
         let has_room = self.0.journal.has_room();
-        let sinks = self.0.sinks.iter().map(|sink| (sink.slot.name().to_owned(), sink.condition(has_room)));
-        journal
-            .into_iter()
-            .chain(sources)
-            .chain(sinks)
-            .filter(|(_, condition)| matches!(condition, Condition::Warning(_) | Condition::Failing(_)))
-            .collect()
+        let components = self.0.components();
+        let sources = components.sources.iter().map(|part| (part.build.component.clone(), part.condition()));
+        let sinks = components.sinks.iter();
+        let sinks = sinks.map(|part| (part.slot.name().to_owned(), part.condition(has_room)));
+        let dead_letters = self.0.dead_letters.condition();
+        let own = [("pipeline.journal", journal), ("pipeline.dead_letters", dead_letters)];
+        let own = own.into_iter().map(|(name, condition)| (name.to_owned(), condition));
+        own.chain(sources).chain(sinks).collect()
     }
 
     /// Emits events of the host program itself, under the labels of the pipeline.
     pub async fn emit(&self, events: Vec<Event>) -> Receipt {
         self.0.emitter.emit(events).await
     }
-}
 
-impl SourcePart {
-    fn view(&self) -> SourceView {
-        SourceView {
-            name: self.build.component.clone(),
-            condition: self.build.health.condition(),
-            emitted: value(&self.counters.emitted),
-            lost: value(&self.counters.lost),
-            restarts: value(&self.counters.restarts),
-            readings: self.build.meter.readings(),
-        }
-    }
-}
-
-impl SinkPart {
-    /// What the sink says, unless it works and holds up the sources all the same.
-    fn condition(&self, has_room: bool) -> Condition {
-        let condition = self.slot.build.health.condition();
-        let is_waited_for = !has_room && self.overflow == Overflow::Block && self.reader.lag().events > 0;
-        if is_waited_for && matches!(condition, Condition::Ok | Condition::Starting) {
-            return Condition::Warning(
-                "the journal is full, and sources wait until this sink has caught up".into(),
-            );
-        }
-        condition
+    /// Runs `plan` in place of what runs now. Components that are the same in both are left alone; those that changed
+    /// take over sockets and places in the journal. No event is lost by it; those that are being written just then
+    /// may be written twice.
+    ///
+    /// # Errors
+    /// When part of the plan cannot be opened, which changes nothing, or the pipeline has ended.
+    pub async fn reload(&self, plan: Plan) -> Result<Reloaded, ReloadError> {
+        let (answer, answered) = oneshot::channel();
+        let command = Command { plan, answer };
+        self.0.commands.send(command).await.map_err(|_ended| ReloadError::Ended)?;
+        answered.await.map_err(|_ended| ReloadError::Ended)?
     }
 
-    fn view(&self) -> SinkView {
-        let counters = &self.slot.counters;
-        let lag = self.reader.lag();
-        SinkView {
-            name: self.slot.name().to_owned(),
-            condition: self.slot.build.health.condition(),
-            delivered: value(&counters.delivered),
-            refused: value(&counters.refused),
-            discarded: self.reader.discarded(),
-            retries: value(&counters.retries),
-            writes: value(&counters.writes),
-            lag_events: lag.events,
-            lag_age: lag.age,
-            restarts: value(&counters.restarts),
-            last_success: counters.last_success().map(|at| at.elapsed()),
-            readings: self.slot.build.meter.readings(),
-        }
+    /// Shows events from now on as they are emitted.
+    pub fn tap(&self, filter: TapFilter) -> Tap {
+        self.0.taps.tap(filter)
     }
-}
 
-fn value(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
+    /// Gives up the place in the journal of a sink that is no longer there, and with it what waits for it.
+    ///
+    /// # Errors
+    /// When no sink of this name has a place, or it is running.
+    pub fn forget(&self, sink: &str) -> Result<(), ForgetError> {
+        self.0.journal.forget(sink)
+    }
+
+    /// Where refused events are kept, if they are.
+    pub fn dead_letters(&self) -> Option<PathBuf> {
+        self.0.dead_letters.path()
+    }
+
+    /// Puts events that were refused into the journal again, each for the sink that refused it: those of one sink, or
+    /// of all that run. They are no dead letters any more then, unless they are refused again.
+    ///
+    /// # Errors
+    /// When there are none because they are not kept, a file cannot be read or written, or the journal cannot store
+    /// them. What was not put back is still a dead letter.
+    pub async fn replay(&self, filter: ReplayFilter) -> Result<Replayed, ReplayError> {
+        let components = self.0.components();
+        let sinks = components.sinks.iter().map(|part| part.slot.name().to_owned()).collect();
+        self.0.dead_letters.replay(filter, &self.0.journal, sinks).await
+    }
+
+    /// What makes no progress: sinks whose write does not end when its time is up, since it blocks its thread, and
+    /// `pipeline.journal` when its disk hangs. Empty as long as all is well; a watchdog asks for it.
+    pub fn stalled(&self) -> Vec<String> {
+        let is_journal_stalled = self.0.journal.status().writer_busy.is_some_and(|busy| busy > STALLED);
+        let components = self.0.components();
+        let sinks = components.sinks.iter().filter(|part| part.slot.progress.is_stalled(STALLED));
+        let sinks = sinks.map(|part| format!("sinks.{}", part.slot.name()));
+        is_journal_stalled.then(|| "pipeline.journal".to_owned()).into_iter().chain(sinks).collect()
+    }
 }
 
 impl fmt::Debug for Handle {

@@ -8,6 +8,9 @@ use senseops_journal::Journal;
 
 use crate::codec::Chunk;
 use crate::counters::SourceCounters;
+use crate::rate_limit::RateLimiter;
+use crate::settings::RateLimit;
+use crate::tap::Taps;
 use crate::times::UniqueTimes;
 
 /// How many merged label sets one source keeps. A source has one per origin, and usually one origin.
@@ -21,6 +24,8 @@ pub(crate) struct SourceIntake {
     configured: LabelSet,
     merged: Mutex<Vec<Merged>>,
     counters: Arc<SourceCounters>,
+    taps: Taps,
+    limiter: Option<RateLimiter>,
 }
 
 /// The labels of an origin, before and after the configured ones were merged. Holding `origin` keeps its address
@@ -45,7 +50,19 @@ impl SourceIntake {
             configured,
             merged: Mutex::default(),
             counters,
+            taps: Taps::default(),
+            limiter: None,
         }
+    }
+
+    /// No more is emitted than this, if it is limited.
+    pub(crate) fn limited_to(self, limit: Option<RateLimit>) -> Self {
+        Self { limiter: limit.map(RateLimiter::new), ..self }
+    }
+
+    /// What is emitted is shown to those who watch.
+    pub(crate) fn shown_to(self, taps: Taps) -> Self {
+        Self { taps, ..self }
     }
 
     /// The events as they go into the journal, how many they are, and the memory that they take.
@@ -54,7 +71,19 @@ impl SourceIntake {
         self.times.make_unique(&mut events);
         let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
         let bytes: usize = events.iter().map(Event::approximate_bytes).sum();
-        (Chunk { source: self.source.clone(), events: events.into() }, count, bytes as u64)
+        let chunk = Chunk { source: self.source.clone(), target: None, events: events.into() };
+        self.taps.show(&chunk);
+        (chunk, count, bytes as u64)
+    }
+
+    /// Drops what is above the limit of those who cannot wait, and tells how many events that are.
+    fn drop_excess(&self, events: &mut Vec<Event>) -> usize {
+        let Some(limiter) = &self.limiter else { return 0 };
+        let admitted = limiter.admit(events.len());
+        let excess = events.len() - admitted;
+        events.truncate(admitted);
+        self.counters.rate_limited.fetch_add(excess as u64, Ordering::Relaxed);
+        excess
     }
 
     fn counted(&self, count: u32, receipt: Receipt) -> Receipt {
@@ -88,17 +117,26 @@ impl SourceIntake {
 
 #[async_trait]
 impl Intake for SourceIntake {
-    fn append(&self, events: Vec<Event>) -> Receipt {
+    fn append(&self, mut events: Vec<Event>) -> Receipt {
         if events.is_empty() {
             return Receipt::known(Outcome::Stored);
         }
+        let excess = self.drop_excess(&mut events);
+        if events.is_empty() {
+            return Receipt::known(Outcome::Lost);
+        }
         let (chunk, count, bytes) = self.chunk(events);
-        self.counted(count, self.journal.append(chunk, count, bytes))
+        let receipt = self.counted(count, self.journal.append(chunk, count, bytes));
+        // A receipt is about all of the events.
+        if excess > 0 { Receipt::known(Outcome::Lost) } else { receipt }
     }
 
     async fn append_when_room(&self, events: Vec<Event>) -> Receipt {
         if events.is_empty() {
             return Receipt::known(Outcome::Stored);
+        }
+        if let Some(limiter) = &self.limiter {
+            limiter.wait(events.len()).await;
         }
         let (chunk, count, bytes) = self.chunk(events);
         self.counted(count, self.journal.append_when_room(chunk, count, bytes).await)

@@ -33,7 +33,9 @@
 mod backoff;
 mod builder;
 mod codec;
+mod components;
 mod counters;
+pub mod dead_letters;
 mod handle;
 mod intake;
 mod opening;
@@ -41,18 +43,34 @@ mod pipeline;
 mod plan;
 mod platform;
 mod probe;
+mod rate_limit;
+mod reload;
+mod self_events;
 mod settings;
 mod sink;
 mod sockets;
 mod supervise;
+mod tap;
 mod tasks;
 mod times;
 mod view;
+mod watched;
 
 pub use builder::Builder;
 pub use handle::Handle;
 pub use pipeline::{OpenError, Pipeline, Summary};
 pub use plan::{ComponentError, Plan, SinkSpec, SourceSpec};
 pub use probe::{Probe, ProbeOutcome};
-pub use settings::{Delivery, JournalSettings, Only, Overflow, PipelineSettings, Retry};
-pub use view::{EmbedderView, JournalView, SinkView, SourceView, View};
+pub use reload::{ReloadError, Reloaded};
+pub use senseops_journal::{
+    ForgetError, ForgetOfflineError, InspectError, Inspection, forget_offline, inspect,
+};
+pub use settings::{
+    DeadLetterSettings, Delivery, JournalSettings, Only, Overflow, PipelineSettings, RateLimit, Retry,
+    SelfMetrics,
+};
+pub use tap::{Tap, TapFilter, Tapped};
+pub use view::{
+    AttemptsView, CertificateView, DeadLettersView, EmbedderView, Histogram, JournalReaderView, JournalView,
+    SinkView, SourceView, View,
+};

@@ -1,81 +1,126 @@
-//! Opening the components of a plan.
+//! Opening the components of a plan: at the start, and those that a new plan changes.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use senseops_core::settings::Span;
 use senseops_core::{
-    BoxError, Build, BuildError, Context, Emitter, Health, LabelSet, Leases, Meter, PlannedSink,
+    BoxError, Build, BuildError, Context, Emitter, Files, Health, LabelSet, Leases, Meter, PlannedSink,
     PlannedSource, Shared, ShutdownTrigger,
 };
 use senseops_journal::{DiskSettings, Journal, Writer};
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::codec::{Chunk, EventCodec};
+use crate::components::{Components, SinkPart, SourcePart};
 use crate::counters::SourceCounters;
-use crate::handle::{Parts, SinkPart, SourcePart};
+use crate::dead_letters::DeadLetters;
+use crate::handle::Parts;
 use crate::intake::SourceIntake;
 use crate::pipeline::{OpenError, Pipeline};
 use crate::plan::{ComponentError, Plan, SinkSpec, SourceSpec};
-use crate::settings::{JournalSettings, PipelineSettings};
+use crate::reload::COMMANDS;
+use crate::settings::{Delivery, JournalSettings, Only};
 use crate::sink::{Deliver, SinkRunner, SinkSlot, Wanted};
 use crate::sockets::{ComponentLease, Sockets};
 use crate::supervise::{SourceRunner, guarded};
+use crate::tap::Taps;
 use crate::times::UniqueTimes;
+use crate::watched::Watched;
 
 /// The source name of events that an embedder emits through [`Handle::emit`](crate::Handle::emit).
 const EMBEDDER: &str = "embedder";
+
+/// The source name of events of the pipeline about itself.
+const SELF: &str = "self";
 
 /// What the components of a plan have in common.
 #[derive(Default)]
 pub(crate) struct Common {
     shared: Shared,
-    sockets: Sockets,
+    pub(crate) sockets: Sockets,
 }
 
-/// What is needed to open the components of a plan.
-struct Opening {
-    journal: Journal<Chunk>,
-    common: Common,
+/// Opens components.
+pub(crate) struct Opener {
+    pub(crate) journal: Journal<Chunk>,
+    journal_settings: JournalSettings,
+    pub(crate) common: Common,
+    pub(crate) taps: Taps,
+    pub(crate) stop_sources: ShutdownTrigger,
+    pub(crate) dead_letters: DeadLetters,
     times: Arc<UniqueTimes>,
-    stop_sources: ShutdownTrigger,
-    settings: PipelineSettings,
-    errors: Vec<ComponentError>,
+}
+
+/// The components of a plan, those that run already included.
+#[derive(Default)]
+pub(crate) struct Opened {
+    pub(crate) sources: Vec<OpenedSource>,
+    pub(crate) sinks: Vec<OpenedSink>,
+}
+
+/// A source of a plan.
+pub(crate) enum OpenedSource {
+    /// It runs already, and nothing about it has changed.
+    Kept(SourcePart),
+    New(SourcePart, SourceRunner),
+}
+
+/// A sink of a plan.
+pub(crate) enum OpenedSink {
+    /// It runs already, and nothing about it has changed.
+    Kept(SinkPart),
+    New(NewSink),
+}
+
+/// A sink that has no place in the journal yet.
+pub(crate) struct NewSink {
+    planned: PlannedSink,
+    only: Only,
+    delivery: Delivery,
+    slot: Arc<SinkSlot>,
+    wanted: Wanted,
+    /// What its predecessor missed.
+    discarded_before: u64,
 }
 
 /// Opens everything that a plan names. Nothing runs and no task is spawned yet.
 pub(crate) async fn open(plan: Plan) -> Result<Pipeline, OpenError> {
+    let Plan { settings, sources, sinks } = plan;
     let (journal, writer) =
-        open_journal(&plan.settings.journal).await.map_err(|error| OpenError { errors: vec![error] })?;
-    let mut opening = Opening {
+        open_journal(&settings.journal()).await.map_err(|error| OpenError { errors: vec![error] })?;
+    let opener = Opener {
         journal,
+        journal_settings: settings.journal(),
         common: Common::default(),
-        times: Arc::default(),
+        taps: Taps::default(),
         stop_sources: ShutdownTrigger::default(),
-        settings: plan.settings,
-        errors: Vec::new(),
+        dead_letters: DeadLetters::open(&settings)
+            .await
+            .map_err(|error| OpenError { errors: vec![error] })?,
+        times: Arc::default(),
     };
-    opening.refuse_duplicates(&plan.sources, &plan.sinks);
-    let mut sinks = Vec::new();
-    for spec in plan.sinks {
-        opening.sinks(spec, &mut sinks).await;
+    let opened = opener.open(&settings.labels, sources, sinks, &Components::default()).await?;
+    let mut components = Components::default();
+    let (mut source_runners, mut sink_runners) = (Vec::new(), Vec::new());
+    for source in opened.sources {
+        let (part, runner) = source.into_parts();
+        components.sources.push(part);
+        source_runners.extend(runner);
     }
-    let mut sources = Vec::new();
-    for spec in plan.sources {
-        opening.sources(spec, &mut sources).await;
+    for sink in opened.sinks {
+        // Before anything is written, so that each sees what is stored already.
+        let (part, runner) = sink.attach(&opener);
+        components.sinks.push(part);
+        sink_runners.extend(runner);
     }
-    if !opening.errors.is_empty() {
-        return Err(OpenError { errors: opening.errors });
-    }
-    Ok(Pipeline {
-        parts: Arc::new(opening.parts(&sources, &sinks)),
-        shutdown_timeout: opening.settings.shutdown_timeout.get(),
-        stop_sources: opening.stop_sources,
-        journal: opening.journal,
-        sources,
-        sinks,
-        writer,
-    })
+    let embedder = Arc::default();
+    let intake = opener.intake(EMBEDDER, settings.labels.clone(), &embedder);
+    let (commands, requested) = mpsc::channel(COMMANDS);
+    let parts = Arc::new(Parts::new(&opener, components, (Emitter::new(intake), embedder), commands));
+    Ok(Pipeline { opener, settings, sources: source_runners, sinks: sink_runners, writer, parts, requested })
 }
 
 /// The journal, and what writes it if it is on disk.
@@ -83,10 +128,11 @@ pub(crate) async fn open_journal(
     settings: &JournalSettings,
 ) -> Result<(Journal<Chunk>, Option<Writer<Chunk>>), ComponentError> {
     let max_bytes = settings.max_bytes().bytes();
+    let max_age = settings.max_age.map(Span::get);
     let Some(path) = settings.path.clone() else {
-        return Ok((Journal::in_memory(max_bytes), None));
+        return Ok((Journal::in_memory(max_bytes).with_max_age(max_age), None));
     };
-    let disk = DiskSettings { path, max_bytes, fsync: settings.fsync().get() };
+    let disk = DiskSettings { path, max_bytes, fsync: settings.fsync().get(), max_age };
     let opened = spawn_blocking(move || Journal::open(disk, EventCodec)).await;
     let cause: BoxError = match opened {
         Ok(Ok((journal, writer))) => return Ok((journal, Some(writer))),
@@ -97,103 +143,178 @@ pub(crate) async fn open_journal(
     Err(ComponentError { component: "pipeline.journal".into(), source })
 }
 
-impl Opening {
-    fn refuse_duplicates(&mut self, sources: &[SourceSpec], sinks: &[SinkSpec]) {
-        let sources = sources.iter().flat_map(SourceSpec::named).map(|(name, _)| ("sources", name));
-        let sinks = sinks.iter().flat_map(SinkSpec::named).map(|(name, _)| ("sinks", name));
-        let mut seen = HashSet::from([("sources", EMBEDDER.to_owned())]);
-        for (role, name) in sources.chain(sinks) {
-            if !seen.insert((role, name.clone())) {
-                let source = BuildError::at("", "the name is used twice");
-                self.errors.push(ComponentError { component: format!("{role}.{name}"), source });
+impl Opener {
+    /// Opens the components that are not `running` as they are planned. Sockets are in a handover then, which the
+    /// caller completes or, after an error, need not care about.
+    pub(crate) async fn open(
+        &self,
+        labels: &LabelSet,
+        mut sources: Vec<SourceSpec>,
+        sinks: Vec<SinkSpec>,
+        running: &Components,
+    ) -> Result<Opened, OpenError> {
+        for spec in &mut sources {
+            spec.labels = spec.labels.over(labels);
+        }
+        let mut errors = duplicates(&sources, &sinks);
+        let mut opened = Opened::default();
+        self.common.sockets.begin_handover(running.leaving(&sources));
+        for spec in &sinks {
+            for (name, planned) in spec.named() {
+                match self.sink(&name, planned, spec, running.sink(&name)).await {
+                    Ok(sink) => opened.sinks.push(sink),
+                    Err(source) => {
+                        errors.push(ComponentError { component: format!("sinks.{}", spec.name), source });
+                    }
+                }
             }
         }
+        for spec in &sources {
+            for (name, planned) in spec.named() {
+                match self.source(&name, planned, spec, running.source(&name)).await {
+                    Ok(source) => opened.sources.push(source),
+                    Err(source) => {
+                        errors.push(ComponentError { component: format!("sources.{}", spec.name), source });
+                    }
+                }
+            }
+        }
+        if errors.is_empty() {
+            return Ok(opened);
+        }
+        self.common.sockets.cancel_handover();
+        Err(OpenError { errors })
     }
 
-    async fn sinks(&mut self, spec: SinkSpec, opened: &mut Vec<SinkRunner>) {
-        for (name, PlannedSink { factory, .. }) in spec.named() {
-            let build = self.common.build(&name);
-            match guarded(factory.build(build.clone())).await {
-                Ok(sink) => {
-                    let wanted = Wanted { accepts: sink.accepts(), only: spec.only.clone() };
-                    let reader = self.journal.reader(&build.component, spec.delivery.overflow.into());
-                    let slot = Arc::new(SinkSlot::new(Arc::clone(factory), build, sink));
-                    let deliver = Deliver {
-                        slot: Arc::clone(&slot),
-                        retry: spec.delivery.retry.clone(),
-                        timeout: spec.delivery.timeout.get(),
-                        journal: self.journal.clone(),
-                    };
-                    opened.push(SinkRunner {
-                        slot,
-                        deliver,
-                        reader,
-                        wanted,
-                        delivery: spec.delivery.clone(),
-                    });
-                }
-                Err(source) => {
-                    self.errors.push(ComponentError { component: format!("sinks.{}", spec.name), source });
-                }
-            }
+    async fn sink(
+        &self,
+        name: &str,
+        planned: &PlannedSink,
+        spec: &SinkSpec,
+        before: Option<&SinkPart>,
+    ) -> Result<OpenedSink, BuildError> {
+        if let Some(part) = before.filter(|part| part.is_as(spec, planned)) {
+            return Ok(OpenedSink::Kept(part.clone()));
         }
+        let build = self.common.build(name, before.map(|part| &part.slot.build));
+        let sink = guarded(planned.factory.build(build.clone())).await?;
+        let (accepts, only) = (sink.accepts(), spec.only.clone());
+        let counters = before.map(|part| Arc::clone(&part.slot.counters)).unwrap_or_default();
+        Ok(OpenedSink::New(NewSink {
+            planned: planned.clone(),
+            only: spec.only.clone(),
+            delivery: spec.delivery.clone(),
+            slot: Arc::new(SinkSlot::new(Arc::clone(&planned.factory), build, sink, counters)),
+            wanted: Wanted { sink: name.to_owned().into(), accepts, only },
+            discarded_before: before.map(SinkPart::discarded).unwrap_or_default(),
+        }))
     }
 
-    async fn sources(&mut self, spec: SourceSpec, opened: &mut Vec<SourceRunner>) {
-        let labels = spec.labels.over(&self.settings.labels);
-        for (name, PlannedSource { factory, .. }) in spec.named() {
-            let build = self.common.build(&name);
-            match guarded(factory.build(build.clone())).await {
-                Ok(source) => {
-                    let counters = Arc::default();
-                    let intake = self.intake(&build.component, labels.clone(), &counters);
-                    let shutdown = self.stop_sources.shutdown();
-                    let context = Context { build, emitter: Emitter::new(intake), shutdown };
-                    opened.push(SourceRunner { factory: Arc::clone(factory), source, context, counters });
-                }
-                Err(source) => {
-                    self.errors.push(ComponentError { component: format!("sources.{}", spec.name), source });
-                }
-            }
+    async fn source(
+        &self,
+        name: &str,
+        planned: &PlannedSource,
+        spec: &SourceSpec,
+        before: Option<&SourcePart>,
+    ) -> Result<OpenedSource, BuildError> {
+        if let Some(part) = before.filter(|part| part.is_as(spec, planned)) {
+            return Ok(OpenedSource::Kept(part.clone()));
         }
+        let build = self.common.build(name, before.map(|part| &part.build));
+        let source = guarded(planned.factory.build(build.clone())).await?;
+        let counters = before.map(|part| Arc::clone(&part.counters)).unwrap_or_default();
+        let watched = Arc::new(Watched::new(build.files.clone()));
+        let stop = self.stop_sources.shutdown().child();
+        let intake = self.intake(name, spec.labels.clone(), &counters).limited_to(spec.rate_limit);
+        let runner = SourceRunner {
+            factory: Arc::clone(&planned.factory),
+            source,
+            context: Context {
+                build: build.clone(),
+                emitter: Emitter::new(intake),
+                shutdown: stop.shutdown(),
+            },
+            counters: Arc::clone(&counters),
+            watched: Arc::clone(&watched),
+        };
+        let part = SourcePart {
+            planned: planned.clone(),
+            labels: spec.labels.clone(),
+            rate_limit: spec.rate_limit,
+            build,
+            counters,
+            watched,
+            stop,
+        };
+        Ok(OpenedSource::New(part, runner))
+    }
+
+    /// Where the pipeline emits what it says about itself.
+    pub(crate) fn own_emitter(&self, labels: &LabelSet) -> Emitter {
+        Emitter::new(self.intake(SELF, labels.clone(), &Arc::default()))
     }
 
     fn intake(&self, source: &str, labels: LabelSet, counters: &Arc<SourceCounters>) -> SourceIntake {
         SourceIntake::new(self.journal.clone(), Arc::clone(&self.times), source, labels, Arc::clone(counters))
+            .shown_to(self.taps.clone())
     }
+}
 
-    fn parts(&self, sources: &[SourceRunner], sinks: &[SinkRunner]) -> Parts {
-        let embedder = Arc::default();
-        let emitter = Emitter::new(self.intake(EMBEDDER, self.settings.labels.clone(), &embedder));
-        Parts {
-            emitter,
-            embedder,
-            opened: Instant::now(),
-            journal: self.journal.clone(),
-            sockets: self.common.sockets.clone(),
-            sources: sources
-                .iter()
-                .map(|source| SourcePart {
-                    build: source.context.build.clone(),
-                    counters: Arc::clone(&source.counters),
-                })
-                .collect(),
-            sinks: sinks
-                .iter()
-                .map(|sink| SinkPart {
-                    slot: Arc::clone(&sink.slot),
-                    reader: sink.reader.watch(),
-                    overflow: sink.delivery.overflow,
-                })
-                .collect(),
+fn duplicates(sources: &[SourceSpec], sinks: &[SinkSpec]) -> Vec<ComponentError> {
+    let sources = sources.iter().flat_map(SourceSpec::named).map(|(name, _)| ("sources", name));
+    let sinks = sinks.iter().flat_map(SinkSpec::named).map(|(name, _)| ("sinks", name));
+    let mut seen = HashSet::from([EMBEDDER, SELF].map(|own| ("sources", own.to_owned())));
+    let twice = sources.chain(sinks).filter(|named| !seen.insert(named.clone()));
+    twice
+        .map(|(role, name)| {
+            let source = BuildError::at("", "the name is used twice");
+            ComponentError { component: format!("{role}.{name}"), source }
+        })
+        .collect()
+}
+
+impl OpenedSource {
+    /// What is known of it, and what runs it if it does not run yet.
+    pub(crate) fn into_parts(self) -> (SourcePart, Option<SourceRunner>) {
+        match self {
+            Self::Kept(part) => (part, None),
+            Self::New(part, runner) => (part, Some(runner)),
         }
     }
 }
 
+impl OpenedSink {
+    /// What is known of it, and what runs it if it does not run yet. It gets its place in the journal now.
+    pub(crate) fn attach(self, opener: &Opener) -> (SinkPart, Option<SinkRunner>) {
+        let NewSink { planned, only, delivery, slot, wanted, discarded_before } = match self {
+            Self::Kept(part) => return (part, None),
+            Self::New(new) => new,
+        };
+        let reader = opener.journal.reader(slot.name(), delivery.overflow.into());
+        let deliver = Deliver {
+            slot: Arc::clone(&slot),
+            retry: delivery.retry.clone(),
+            timeout: delivery.timeout.get(),
+            journal: opener.journal.clone(),
+            dead_letters: opener.dead_letters.clone(),
+        };
+        let part = SinkPart {
+            planned,
+            only,
+            delivery: delivery.clone(),
+            slot: Arc::clone(&slot),
+            reader: reader.watch(),
+            discarded_before,
+            release: ShutdownTrigger::default(),
+        };
+        (part, Some(SinkRunner { slot, deliver, reader, wanted, delivery }))
+    }
+}
+
 impl Common {
-    /// What the component of this name is built with.
-    pub(crate) fn build(&self, component: &str) -> Build {
-        let meter = Meter::default();
+    /// What the component of this name is built with. It goes on counting where its predecessor was.
+    pub(crate) fn build(&self, component: &str, before: Option<&Build>) -> Build {
+        let meter = before.map_or_else(Meter::default, |before| before.meter.clone());
         let lease = ComponentLease {
             sockets: self.sockets.clone(),
             component: component.to_owned(),
@@ -205,6 +326,29 @@ impl Common {
             health: Health::new(component),
             shared: self.shared.clone(),
             leases: Leases::new(lease),
+            files: Files::default(),
+        }
+    }
+}
+
+impl Parts {
+    fn new(
+        opener: &Opener,
+        components: Components,
+        (emitter, embedder): (Emitter, Arc<SourceCounters>),
+        commands: mpsc::Sender<crate::reload::Command>,
+    ) -> Self {
+        Self {
+            emitter,
+            embedder,
+            opened: Instant::now(),
+            journal: opener.journal.clone(),
+            journal_settings: opener.journal_settings.clone(),
+            sockets: opener.common.sockets.clone(),
+            taps: opener.taps.clone(),
+            dead_letters: opener.dead_letters.clone(),
+            components: std::sync::RwLock::new(components),
+            commands,
         }
     }
 }

@@ -2,38 +2,45 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use senseops_core::{ShutdownTrigger, chain};
 use senseops_journal::{Journal, Writer};
 use thiserror::Error;
-use tokio::task::spawn_blocking;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::builder::Builder;
 use crate::codec::Chunk;
 use crate::handle::{Handle, Parts};
-use crate::opening;
+use crate::opening::{self, Opener};
 use crate::plan::{ComponentError, Plan};
+use crate::reload::{Command, Running};
+use crate::self_events;
+use crate::settings::{PipelineSettings, SelfMetrics};
 use crate::sink::SinkRunner;
 use crate::supervise::SourceRunner;
 use crate::tasks::Tasks;
 use crate::view::View;
+use crate::watched::follow_files;
 
 /// The longest that the journal may take to store what it has at the end.
 const LAST_WRITE: Duration = Duration::from_secs(10);
 
 /// A pipeline whose parts are open, and that is not running yet.
 pub struct Pipeline {
+    pub(crate) opener: Opener,
+    pub(crate) settings: PipelineSettings,
     pub(crate) sources: Vec<SourceRunner>,
     pub(crate) sinks: Vec<SinkRunner>,
     pub(crate) writer: Option<Writer<Chunk>>,
-    pub(crate) journal: Journal<Chunk>,
     pub(crate) parts: Arc<Parts>,
-    pub(crate) stop_sources: ShutdownTrigger,
-    pub(crate) shutdown_timeout: Duration,
+    /// Plans that shall be run instead.
+    pub(crate) requested: mpsc::Receiver<Command>,
 }
 
 /// A pipeline cannot be opened.
@@ -78,31 +85,75 @@ impl Pipeline {
     /// Runs on the caller's runtime until `stop` resolves, then drains: sources stop first, then sinks deliver what
     /// is left, both together within the shutdown time.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Summary {
-        let drain_sinks = ShutdownTrigger::default();
-        let mut sources = Tasks::default();
-        let mut sinks = Tasks::default();
-        let writer = self.writer.map(|writer| spawn_blocking(move || writer.run()));
+        let Self { opener, settings, sources, sinks, writer, parts, mut requested } = self;
+        let writer = writer.map(|writer| spawn_blocking(move || writer.run()));
         // Also if this future is dropped: the thread of the writer ends only then.
-        let journal = CloseOnDrop(self.journal);
-        for sink in self.sinks {
-            sinks.spawn(sink.slot.name().to_owned(), sink.run(drain_sinks.shutdown()));
+        let journal = CloseOnDrop(opener.journal.clone());
+        let mut running = Running {
+            opener,
+            settings,
+            parts,
+            sources: Tasks::default(),
+            sinks: Tasks::default(),
+            drain: ShutdownTrigger::default(),
+        };
+        let components = running.parts.components();
+        for sink in sinks {
+            let release = components.sink(sink.slot.name()).map(|part| part.release.shutdown());
+            running.start_sink(sink, release.unwrap_or_default());
         }
-        for source in self.sources {
-            sources.spawn(source.context.component.clone(), source.run());
+        for source in sources {
+            running.start_source(source);
+        }
+        let mut chores = Tasks::default();
+        chores.spawn("files".to_owned(), follow_files(Arc::clone(&running.parts)));
+        if let Some(SelfMetrics { interval }) = running.settings.self_metrics {
+            let handle = Handle(Arc::clone(&running.parts));
+            let emitter = running.opener.own_emitter(&running.settings.labels);
+            chores.spawn("self_metrics".to_owned(), self_events::emit(handle, emitter, interval));
         }
         let waiting = journal.0.status().events;
-        info!(sources = sources.len(), sinks = sinks.len(), events_waiting = waiting, "pipeline is running");
-        stop.await;
+        info!(
+            sources = running.sources.len(),
+            sinks = running.sinks.len(),
+            events_waiting = waiting,
+            "pipeline is running"
+        );
+        let mut stop = pin!(stop);
+        loop {
+            let Command { plan, answer } = tokio::select! {
+                () = &mut stop => break,
+                Some(command) = requested.recv() => command,
+            };
+            let opened = tokio::select! {
+                () = &mut stop => break,
+                opened = running.open(plan) => opened,
+            };
+            let result = match opened {
+                Ok(opened) => Ok(running.switch_to(opened).await),
+                Err(error) => Err(error.into()),
+            };
+            // Whoever asked may have gone.
+            let _unheard = answer.send(result);
+        }
+        drop((requested, chores));
+        running.drain(journal, writer).await
+    }
+}
 
+impl Running {
+    async fn drain(mut self, journal: CloseOnDrop, writer: Option<JoinHandle<()>>) -> Summary {
         info!("pipeline is draining");
         let begin = Instant::now();
-        self.stop_sources.request();
+        let longest = self.settings.shutdown_timeout.get();
+        self.opener.stop_sources.request();
         // Half of the time at most, so that sources that hang leave some for delivery.
-        let mut aborted = sources.join(begin + self.shutdown_timeout / 2).await;
+        let mut aborted = self.sources.join(begin + longest / 2).await;
         // What a host program emits from here on would be seen by some sinks and not by others.
         journal.0.seal();
-        drain_sinks.request();
-        aborted.extend(sinks.join(begin + self.shutdown_timeout).await);
+        self.opener.taps.end();
+        self.drain.request();
+        aborted.extend(self.sinks.join(begin + longest).await);
         drop(journal);
         if let Some(writer) = writer {
             match timeout(LAST_WRITE, writer).await {
@@ -137,7 +188,7 @@ fn tell_losses(view: &View) {
             warn!(
                 sink = sink.name,
                 events = sink.discarded,
-                "events were discarded because the journal was full"
+                "events were discarded, they waited too long or the journal was full"
             );
         }
         if sink.lag_events > 0 && view.journal.outlives_the_program {

@@ -3,7 +3,7 @@
 use senseops_core::{BuildError, LabelSet, PlannedSink, PlannedSource};
 use thiserror::Error;
 
-use crate::{Delivery, Only, PipelineSettings};
+use crate::{Delivery, Only, PipelineSettings, RateLimit};
 
 /// A pipeline on paper: written in code with a builder, or from configuration.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub struct SourceSpec {
     pub name: String,
     /// Labels of its events, over those of the pipeline and under those of the origin.
     pub labels: LabelSet,
+    /// How much each of the components may emit. `None` for as much as it wants.
+    pub rate_limit: Option<RateLimit>,
     /// The components.
     pub components: Vec<PlannedSource>,
 }

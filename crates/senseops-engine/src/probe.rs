@@ -42,7 +42,7 @@ pub enum ProbeOutcome {
 impl Plan {
     /// Opens every component and tries what it connects to, without emitting or writing an event.
     pub async fn probe(self) -> Vec<Probe> {
-        let journal = match open_journal(&self.settings.journal).await {
+        let journal = match open_journal(&self.settings.journal()).await {
             Ok((_, None)) => None,
             Ok((_, Some(_writer))) => Some(ProbeOutcome::Answered("the journal can be used".into())),
             Err(error) => Some(ProbeOutcome::Closed(error.source)),
@@ -52,7 +52,7 @@ impl Plan {
         let mut probes = Vec::new();
         for spec in &self.sources {
             for (name, planned) in spec.named() {
-                let build = common.build(&name);
+                let build = common.build(&name, None);
                 let work = async move {
                     match guarded(planned.factory.build(build)).await {
                         Ok(mut source) => tried(source.probe()).await,
@@ -64,7 +64,7 @@ impl Plan {
         }
         for spec in &self.sinks {
             for (name, planned) in spec.named() {
-                let build = common.build(&name);
+                let build = common.build(&name, None);
                 let work = async move {
                     match guarded(planned.factory.build(build)).await {
                         Ok(sink) => tried(sink.probe()).await,

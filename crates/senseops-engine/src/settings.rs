@@ -1,6 +1,6 @@
 //! What an operator decides about a pipeline; each struct is a table of the configuration file.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use senseops_core::settings::{Size, Span};
@@ -19,8 +19,15 @@ const MAX_EVENTS: NonZeroUsize = match NonZeroUsize::new(5000) {
 pub struct PipelineSettings {
     /// Labels of every event, under those of its source and its origin.
     pub labels: LabelSet,
+    /// The directory of what outlives the program, unless `journal.path` or `dead_letters.path` name another one: the
+    /// journal is in `journal` below it, dead letters are in `dead-letters`. Default none.
+    pub state_dir: Option<PathBuf>,
     /// Where events wait for sinks.
     pub journal: JournalSettings,
+    /// Where events are kept that a target refuses for good.
+    pub dead_letters: DeadLetterSettings,
+    /// Measurements about the pipeline itself, `sos.self.*`, for every sink. Default none.
+    pub self_metrics: Option<SelfMetrics>,
     /// How long sources may take to stop and sinks to deliver what is left. Default 10s.
     pub shutdown_timeout: Span,
 }
@@ -29,12 +36,44 @@ pub struct PipelineSettings {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalSettings {
-    /// The directory of the journal. Default none: events wait in memory and are gone after a crash.
+    /// The directory of the journal. Default `journal` below `pipeline.state_dir`; without that events wait in memory and
+    /// are gone after a crash.
     pub path: Option<PathBuf>,
     /// How much may wait. Default 256MiB in memory, 1GiB on disk.
     pub max_bytes: Option<Size>,
     /// The longest time between accepting an event and syncing it to disk. Default 50ms. Without `path` unused.
     pub fsync: Option<Span>,
+    /// Sinks with `overflow: drop_oldest` miss events that have waited for longer. Default none: only `max_bytes` counts.
+    pub max_age: Option<Span>,
+}
+
+/// The `pipeline.dead_letters` table.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeadLetterSettings {
+    /// The directory. Default `dead-letters` below `pipeline.state_dir`; without that they are counted and not kept.
+    pub path: Option<PathBuf>,
+    /// The most that they take on disk; then the oldest are given up, and counted. Default 64MiB.
+    pub max_bytes: Size,
+}
+
+/// The `pipeline.self_metrics` table.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SelfMetrics {
+    /// How often the pipeline is measured. Default 1m.
+    pub interval: Span,
+}
+
+/// The `rate_limit` table of a source: each of its components may emit so much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// How many events a second on average. A source that cannot wait loses what is more, which is counted.
+    pub events_per_second: NonZeroU32,
+    /// How many at once, after a quiet time. Default as many as in a second.
+    #[serde(default)]
+    pub burst: Option<NonZeroU32>,
 }
 
 /// The `delivery` table of a sink.
@@ -94,9 +133,24 @@ impl Default for PipelineSettings {
     fn default() -> Self {
         Self {
             labels: LabelSet::default(),
+            state_dir: None,
             journal: JournalSettings::default(),
+            dead_letters: DeadLetterSettings::default(),
+            self_metrics: None,
             shutdown_timeout: Span::from_secs(10),
         }
+    }
+}
+
+impl Default for DeadLetterSettings {
+    fn default() -> Self {
+        Self { path: None, max_bytes: Size::from_mib(64) }
+    }
+}
+
+impl Default for SelfMetrics {
+    fn default() -> Self {
+        Self { interval: Span::from_secs(60) }
     }
 }
 
@@ -126,6 +180,27 @@ impl From<Overflow> for senseops_journal::Overflow {
             Overflow::DropOldest => Self::DropOldest,
             Overflow::Block => Self::Block,
         }
+    }
+}
+
+impl PipelineSettings {
+    /// The settings of the journal, with the path that follows from `state_dir`.
+    pub fn journal(&self) -> JournalSettings {
+        let below = || Some(self.state_dir.as_ref()?.join("journal"));
+        JournalSettings { path: self.journal.path.clone().or_else(below), ..self.journal.clone() }
+    }
+
+    /// The directory of dead letters, if they are kept.
+    pub fn dead_letters(&self) -> Option<PathBuf> {
+        let below = || Some(self.state_dir.as_ref()?.join("dead-letters"));
+        self.dead_letters.path.clone().or_else(below)
+    }
+}
+
+impl RateLimit {
+    /// How many events may come at once.
+    pub fn burst(&self) -> NonZeroU32 {
+        self.burst.unwrap_or(self.events_per_second)
     }
 }
 
@@ -163,6 +238,17 @@ impl Only {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_outlives_the_program_is_below_the_state_directory_unless_it_has_a_path_of_its_own() {
+        let mut settings = PipelineSettings::default();
+        assert_eq!((settings.journal().path, settings.dead_letters()), (None, None));
+        settings.state_dir = Some("state".into());
+        settings.dead_letters.path = Some("letters".into());
+        assert_eq!(settings.journal().path, Some("state/journal".into()));
+        assert_eq!(settings.journal().max_bytes(), Size::from_mib(1024));
+        assert_eq!(settings.dead_letters(), Some("letters".into()));
+    }
 
     #[test]
     fn a_sink_gets_only_the_sources_that_were_named_with_their_parts() {

@@ -2,6 +2,7 @@
 
 mod collect;
 mod deliver;
+mod refusals;
 mod slot;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tracing::warn;
 
 pub(crate) use collect::{Collect, Collected, Wanted};
 pub(crate) use deliver::{Abandoned, Deliver};
+pub(crate) use refusals::Refusals;
 pub(crate) use slot::SinkSlot;
 
 use crate::codec::Chunk;
@@ -22,6 +24,12 @@ use tokio::time::sleep;
 
 /// How often losses are reported while they go on.
 const LOSS_REPORTS: Duration = Duration::from_mins(1);
+
+/// How long a sink that is replaced may take to finish what is under way, and again to close.
+const RELEASE_GRACE: Duration = Duration::from_secs(2);
+
+/// The longest that a sink may take to let go of what it has.
+pub(crate) const LONGEST_RELEASE: Duration = Duration::from_secs(5);
 
 /// One sink component, ready to run.
 pub(crate) struct SinkRunner {
@@ -33,8 +41,9 @@ pub(crate) struct SinkRunner {
 }
 
 impl SinkRunner {
-    /// Delivers until `drain` is requested and nothing is left.
-    pub(crate) async fn run(self, drain: Shutdown) {
+    /// Delivers until `drain` is requested and nothing is left, or `release` is: then what is under way may end, and
+    /// the rest is left to whoever reads the journal under this name next.
+    pub(crate) async fn run(self, drain: Shutdown, release: Shutdown) {
         let Self { slot, deliver, mut reader, wanted, delivery } = self;
         let watch = reader.watch();
         let (deliver, drain) = (&deliver, &drain);
@@ -48,6 +57,7 @@ impl SinkRunner {
                         Ok(through) => commit(&mut reader, through),
                         Err(Abandoned) => return,
                     },
+                    () = release.requested() => break,
                     collected = collect.next(&mut reader, drain), if in_flight.len() < delivery.max_in_flight.get() => {
                         match collected {
                             Some(Collected { batch, through }) => in_flight.push_back(async move {
@@ -64,17 +74,28 @@ impl SinkRunner {
         };
         // The background work goes on until the sink is closed: it may be what delivers.
         let work = async {
-            deliveries.await;
+            tokio::select! {
+                () = deliveries => {}
+                () = released_for(RELEASE_GRACE, &release) => {}
+            }
             if let Err(error) = slot.current().close().await {
                 warn!(component = slot.name(), error = %chain(&*error), "sink did not close cleanly");
             }
         };
         tokio::select! {
             () = work => {}
+            () = released_for(2 * RELEASE_GRACE, &release) => {}
             () = slot.run_background(drain) => {}
+            () = slot.follow_files() => {}
             () = report_losses(slot.name(), &watch) => {}
         }
     }
+}
+
+/// Returns so long after the release was requested.
+async fn released_for(time: Duration, release: &Shutdown) {
+    release.requested().await;
+    sleep(time).await;
 }
 
 fn commit(reader: &mut Reader<Chunk>, through: Option<Position>) {
@@ -95,7 +116,7 @@ async fn report_losses(sink: &str, reader: &ReaderWatch<Chunk>) {
                 sink,
                 events = discarded - reported,
                 total = discarded,
-                "events are discarded, the journal is full"
+                "events are discarded, they waited too long or the journal is full"
             );
             reported = discarded;
         }

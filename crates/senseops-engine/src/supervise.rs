@@ -2,16 +2,19 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::FutureExt;
-use senseops_core::{BuildError, Condition, Context, Source, SourceFactory, chain};
+use senseops_core::{Build, BuildError, Condition, Context, Files, Source, SourceFactory, chain};
 use tokio::time::{Instant, sleep, timeout};
+use tracing::{info, warn};
 
 use crate::backoff::Backoff;
 use crate::counters::SourceCounters;
+use crate::watched::Watched;
 
 /// The pause before the first restart.
 pub(crate) const FIRST_RESTART: Duration = Duration::from_millis(500);
@@ -22,67 +25,148 @@ pub(crate) const LONGEST_RESTART: Duration = Duration::from_secs(30);
 pub(crate) const RAN_WELL: Duration = Duration::from_mins(1);
 /// The longest that building a component anew may take.
 pub(crate) const LONGEST_BUILD: Duration = Duration::from_secs(30);
+/// The longest that an instance may take to stop when another takes its place.
+const LONGEST_STOP: Duration = Duration::from_secs(5);
 
 /// One source component, ready to run.
 pub(crate) struct SourceRunner {
     pub(crate) factory: Arc<dyn SourceFactory>,
     pub(crate) source: Box<dyn Source>,
+    /// Its shutdown is that of the component, through all of its instances.
     pub(crate) context: Context,
     pub(crate) counters: Arc<SourceCounters>,
+    pub(crate) watched: Arc<Watched>,
+}
+
+/// How a run of one instance ended.
+enum Ended {
+    /// As was asked.
+    Stopped,
+    /// It was stopped because this one takes its place.
+    Replaced(Box<dyn Source>),
+    Failed(String),
 }
 
 impl SourceRunner {
     /// Runs the source until shutdown is requested.
-    pub(crate) async fn run(self) {
-        let Self { factory, mut source, context, counters } = self;
+    pub(crate) async fn run(mut self) {
         let mut backoff = Backoff::new(FIRST_RESTART, LONGEST_RESTART);
         let mut failure = None;
         loop {
             let started = Instant::now();
-            let ended = {
-                let run = AssertUnwindSafe(source.run(context.clone())).catch_unwind();
-                tokio::pin!(run);
-                tokio::select! {
-                    ended = &mut run => ended,
-                    () = sleep(RAN_WELL), if failure.is_some() => {
-                        recover(&context, failure.take());
-                        run.await
-                    }
+            match self.run_instance(&mut failure).await {
+                Ended::Stopped => return,
+                Ended::Replaced(source) => {
+                    self.source = source;
+                    continue;
                 }
-            };
-            let reason = match ended {
-                Ok(Ok(())) if context.shutdown.is_requested() => return,
-                Ok(Ok(())) => "the source ended unasked".to_owned(),
-                Ok(Err(error)) => chain(&error).to_string(),
-                Err(panic) => panic_text(&*panic),
-            };
-            context.health.failing(reason.as_str());
-            failure = Some(reason);
+                Ended::Failed(reason) => {
+                    self.context.health.failing(reason.as_str());
+                    failure = Some(reason);
+                }
+            }
             if started.elapsed() >= RAN_WELL {
                 backoff.reset();
             }
-            let rebuilt = rebuild(&*factory, &context, &mut backoff);
-            let Some(rebuilt) = context.shutdown.unless_requested(rebuilt).await else { return };
-            counters.restarts.fetch_add(1, Ordering::Relaxed);
-            source = rebuilt;
+            let rebuilt = rebuild(&*self.factory, &self.context, &self.watched, &mut backoff);
+            let Some(rebuilt) = self.context.shutdown.unless_requested(rebuilt).await else { return };
+            self.counters.restarts.fetch_add(1, Ordering::Relaxed);
+            self.source = rebuilt;
         }
     }
+
+    /// Runs the instance in use until it ends, or until its files have changed and another has taken its place.
+    async fn run_instance(&mut self, failure: &mut Option<String>) -> Ended {
+        let Self { factory, source, context, watched, .. } = self;
+        let stop = context.shutdown.child();
+        let instance = Context { shutdown: stop.shutdown(), ..context.clone() };
+        let mut run = pin!(AssertUnwindSafe(source.run(instance)).catch_unwind());
+        let mut well = pin!(sleep(RAN_WELL));
+        let ended = loop {
+            tokio::select! {
+                ended = &mut run => break ended,
+                () = &mut well, if failure.is_some() => recover(context, failure.take()),
+                () = watched.changed() => {
+                    // The old one goes on until the new one is there.
+                    let Some(next) = follow_files(&**factory, context, watched).await else { continue };
+                    stop.request();
+                    if timeout(LONGEST_STOP, run).await.is_err() {
+                        warn!(source = context.component, "source did not stop in time and is replaced");
+                    }
+                    return Ended::Replaced(next);
+                }
+            }
+        };
+        match ended {
+            Ok(Ok(())) if context.shutdown.is_requested() => Ended::Stopped,
+            Ok(Ok(())) => Ended::Failed("the source ended unasked".to_owned()),
+            Ok(Err(error)) => Ended::Failed(chain(&error).to_string()),
+            Err(panic) => Ended::Failed(panic_text(&*panic)),
+        }
+    }
+}
+
+async fn rebuild(
+    factory: &dyn SourceFactory,
+    context: &Context,
+    watched: &Watched,
+    backoff: &mut Backoff,
+) -> Box<dyn Source> {
+    loop {
+        sleep(backoff.pause()).await;
+        match build_anew(|build| factory.build(build), &context.build, watched).await {
+            Ok(source) => return source,
+            Err(error) => context.health.failing(chain(&error).to_string()),
+        }
+    }
+}
+
+/// Builds the source from files that have changed.
+async fn follow_files(
+    factory: &dyn SourceFactory,
+    context: &Context,
+    watched: &Watched,
+) -> Option<Box<dyn Source>> {
+    match build_anew(|build| factory.build(build), &context.build, watched).await {
+        Ok(source) => {
+            info!(source = context.component, "source follows files that have changed");
+            Some(source)
+        }
+        Err(error) => {
+            context.health.warning(unusable_files(&error));
+            None
+        }
+    }
+}
+
+/// Files have changed, and what is in them now cannot be used.
+pub(crate) fn unusable_files(error: &BuildError) -> String {
+    format!(
+        "its files have changed and cannot be used, so it goes on with what they held before: {}",
+        chain(error)
+    )
+}
+
+/// Builds a component that was built before. What it was built from is remembered if that works.
+pub(crate) async fn build_anew<T, F>(
+    factory: impl FnOnce(Build) -> F,
+    build: &Build,
+    watched: &Watched,
+) -> Result<T, BuildError>
+where
+    F: Future<Output = Result<T, BuildError>>,
+{
+    let build = Build { files: Files::default(), ..build.clone() };
+    let files = build.files.clone();
+    let built = guarded(factory(build)).await?;
+    watched.replace(files);
+    Ok(built)
 }
 
 /// The source runs well again. Unless it has something else to say about its health, that is how it is.
 fn recover(context: &Context, failure: Option<String>) {
     if failure.is_some_and(|reason| context.health.condition() == Condition::Failing(reason)) {
         context.health.ok();
-    }
-}
-
-async fn rebuild(factory: &dyn SourceFactory, context: &Context, backoff: &mut Backoff) -> Box<dyn Source> {
-    loop {
-        sleep(backoff.pause()).await;
-        match guarded(factory.build(context.build.clone())).await {
-            Ok(source) => return source,
-            Err(error) => context.health.failing(chain(&error).to_string()),
-        }
     }
 }
 

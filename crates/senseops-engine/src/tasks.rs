@@ -1,10 +1,11 @@
 //! Tasks that end in time, one way or the other.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::time::Duration;
 
 use senseops_core::chain;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
@@ -15,30 +16,37 @@ const LAST_POLL: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(crate) struct Tasks {
     running: JoinSet<()>,
-    names: Vec<(Id, String)>,
+    names: Vec<(Id, String, AbortHandle)>,
 }
 
 impl Tasks {
     pub(crate) fn spawn(&mut self, name: String, work: impl Future<Output = ()> + Send + 'static) {
-        let id = self.running.spawn(work).id();
-        self.names.push((id, name));
+        let abort = self.running.spawn(work);
+        self.names.push((abort.id(), name, abort));
     }
 
     pub(crate) fn len(&self) -> usize {
         self.running.len()
     }
 
+    /// Waits for the tasks of these names until `deadline`, aborts those that are left and returns their names.
+    pub(crate) async fn join_named(&mut self, names: &HashSet<String>, deadline: Instant) -> Vec<String> {
+        while self.names.iter().any(|(_, name, _)| names.contains(name)) {
+            let Ok(Some(ended)) = timeout_at(deadline, self.running.join_next_with_id()).await else { break };
+            self.forget(ended);
+        }
+        let late = self.names.extract_if(.., |(_, name, _)| names.contains(name));
+        late.map(|(_, name, abort)| {
+            abort.abort();
+            name
+        })
+        .collect()
+    }
+
     /// Waits for all tasks until `deadline`, aborts the rest and returns their names.
     pub(crate) async fn join(&mut self, deadline: Instant) -> Vec<String> {
         while let Ok(Some(ended)) = timeout_at(deadline, self.running.join_next_with_id()).await {
-            let id = match ended {
-                Ok((id, ())) => id,
-                Err(error) => {
-                    warn!(error = %chain(&error), "component task ended badly");
-                    error.id()
-                }
-            };
-            self.names.retain(|(known, _)| *known != id);
+            self.forget(ended);
         }
         self.running.abort_all();
         let all_ended = async { while self.running.join_next().await.is_some() {} };
@@ -46,6 +54,19 @@ impl Tasks {
             // A task that blocks its thread cannot be aborted; it is left behind.
             self.running.detach_all();
         }
-        std::mem::take(&mut self.names).into_iter().map(|(_, name)| name).collect()
+        std::mem::take(&mut self.names).into_iter().map(|(_, name, _)| name).collect()
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                if !error.is_cancelled() {
+                    warn!(error = %chain(&error), "component task ended badly");
+                }
+                error.id()
+            }
+        };
+        self.names.retain(|(known, ..)| *known != id);
     }
 }

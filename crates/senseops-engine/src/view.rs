@@ -1,8 +1,12 @@
 //! What a running pipeline looks like at one moment.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use senseops_core::{Condition, Reading};
+use senseops_core::{Condition, Reading, Timestamp};
+use senseops_journal::{ReaderStatus, Status};
+
+use crate::settings::{JournalSettings, Overflow};
 
 /// A pipeline at one moment.
 #[derive(Clone, Debug)]
@@ -17,24 +21,78 @@ pub struct View {
     pub embedder: EmbedderView,
     /// Where they go, in the order of the plan.
     pub sinks: Vec<SinkView>,
+    /// Events that targets refused for good.
+    pub dead_letters: DeadLettersView,
 }
 
 /// The journal at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JournalView {
+    /// Its directory, if it is on disk.
+    pub path: Option<PathBuf>,
     /// Whether it is on disk.
     pub on_disk: bool,
     /// Whether what is in it is there at the next start.
     pub outlives_the_program: bool,
+    /// Events that were appended, ever.
+    pub appended_events: u64,
+    /// How many of them are durable: synced to disk, or in memory all of them.
+    pub durable_events: u64,
+    /// The longest time between accepting an event and syncing it to disk, if it is on disk.
+    pub fsync: Option<Duration>,
     /// Events that wait for at least one sink.
     pub events: u64,
     /// The bytes that they take.
     pub bytes: u64,
     /// The bytes that they may take.
     pub max_bytes: u64,
+    /// How old the oldest of them is.
+    pub age: Duration,
+    /// The bytes that its files take.
+    pub disk_bytes: u64,
     /// Damaged places that were found on disk; what stood there is lost.
     pub damaged: u64,
+    /// Damaged files that are set aside in its directory.
+    pub quarantined: u64,
     /// Why the disk cannot be used now, if so.
+    pub failure: Option<String>,
+    /// Who reads it, by name; sinks that are gone and keep their place too.
+    pub readers: Vec<JournalReaderView>,
+}
+
+/// A reader of the journal at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalReaderView {
+    /// The name of the sink.
+    pub name: String,
+    /// Whether there is such a sink. If not, only its place is kept, until that is [forgotten](crate::Handle::forget).
+    pub attached: bool,
+    /// Events that wait for it.
+    pub lag_events: u64,
+    /// The bytes that they take, estimated.
+    pub lag_bytes: u64,
+    /// How old the oldest of them is.
+    pub lag_age: Duration,
+    /// Events that it missed since the program started.
+    pub discarded: u64,
+}
+
+/// Dead letters at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeadLettersView {
+    /// Their directory; `None` if they are not kept.
+    pub path: Option<PathBuf>,
+    /// The bytes that they take there.
+    pub bytes: u64,
+    /// The bytes that they may take.
+    pub max_bytes: u64,
+    /// Events that were kept since the program started.
+    pub kept: u64,
+    /// Refused events that could not be kept.
+    pub not_kept: u64,
+    /// Events that were given up again because newer ones needed the room.
+    pub given_up: u64,
+    /// Why they cannot be kept now, if so.
     pub failure: Option<String>,
 }
 
@@ -58,8 +116,12 @@ pub struct SourceView {
     pub emitted: u64,
     /// Events that the journal did not take.
     pub lost: u64,
+    /// Events above the rate limit, which were dropped.
+    pub rate_limited: u64,
     /// How often it was built anew.
     pub restarts: u64,
+    /// The certificates that it was built with.
+    pub certificates: Vec<CertificateView>,
     /// What it counts itself.
     pub readings: Vec<Reading>,
 }
@@ -75,22 +137,119 @@ pub struct SinkView {
     pub delivered: u64,
     /// Events that the target refuses for good.
     pub refused: u64,
+    /// How many of them are kept as dead letters.
+    pub dead_letters: u64,
     /// Events that were pushed out of the journal before they could be delivered.
     pub discarded: u64,
     /// Writes that failed and were repeated.
     pub retries: u64,
     /// Writes that succeeded.
     pub writes: u64,
+    /// What attempts to write came to.
+    pub attempts: AttemptsView,
+    /// How long attempts to write took, whatever they came to.
+    pub write_seconds: Histogram,
+    /// What happens when the journal is full and this sink is behind.
+    pub overflow: Overflow,
     /// Events that wait for this sink, whether it wants them or not.
     pub lag_events: u64,
+    /// The bytes that they take, estimated.
+    pub lag_bytes: u64,
     /// How old the oldest of them is.
     pub lag_age: Duration,
     /// How often it was built anew.
     pub restarts: u64,
     /// How long ago the last write succeeded.
     pub last_success: Option<Duration>,
+    /// The certificates that it was built with.
+    pub certificates: Vec<CertificateView>,
     /// What it counts itself.
     pub readings: Vec<Reading>,
+}
+
+/// A file with certificates that a component was built with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateView {
+    /// The file.
+    pub path: PathBuf,
+    /// When the first certificate in it ends.
+    pub expires: Timestamp,
+}
+
+/// What attempts to write came to; each is counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttemptsView {
+    /// The target took everything.
+    pub written: u64,
+    /// The target took some, and refused some or wants some again.
+    pub partial: u64,
+    /// The target could not be reached or was not able to write.
+    pub unavailable: u64,
+    /// The target denied us.
+    pub denied: u64,
+    /// The batch had to be halved.
+    pub split: u64,
+    /// There was no answer in time.
+    pub timed_out: u64,
+    /// The sink panicked.
+    pub panicked: u64,
+}
+
+/// How often something took how long.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Histogram {
+    /// The upper bounds of the buckets, in seconds, ascending; each belongs to its bucket.
+    pub bounds: &'static [f64],
+    /// How many there were in each bucket alone. There is one more than bounds, for all that took longer.
+    pub counts: Vec<u64>,
+    /// All of them together, in seconds.
+    pub sum: f64,
+}
+
+impl JournalView {
+    pub(crate) fn new(status: Status, settings: &JournalSettings) -> Self {
+        let reader = |reader: ReaderStatus| JournalReaderView {
+            name: reader.name,
+            attached: reader.attached,
+            lag_events: reader.lag.events,
+            lag_bytes: reader.lag.bytes,
+            lag_age: reader.lag.age,
+            discarded: reader.discarded,
+        };
+        Self {
+            path: settings.path.clone(),
+            on_disk: status.on_disk,
+            outlives_the_program: status.outlives_the_program(),
+            appended_events: status.appended_events,
+            durable_events: status.durable_events,
+            fsync: status.on_disk.then(|| settings.fsync().get()),
+            events: status.events,
+            bytes: status.bytes,
+            max_bytes: status.max_bytes,
+            age: status.oldest_age,
+            disk_bytes: status.disk_bytes,
+            damaged: status.damaged,
+            quarantined: status.quarantined,
+            failure: status.failure,
+            readers: status.readers.into_iter().map(reader).collect(),
+        }
+    }
+}
+
+impl AttemptsView {
+    /// Each count with its name.
+    pub fn named(&self) -> [(&'static str, u64); 7] {
+        let Self { written, partial, unavailable, denied, split, timed_out, panicked } = *self;
+        [
+            ("written", written),
+            ("partial", partial),
+            ("unavailable", unavailable),
+            ("denied", denied),
+            ("split", split),
+            ("timed_out", timed_out),
+            ("panicked", panicked),
+        ]
+    }
 }
 
 impl View {

@@ -16,6 +16,9 @@ pub(super) struct ChunkMessage {
     pub label_sets: Vec<LabelSetMessage>,
     #[prost(message, repeated, tag = "5")]
     pub events: Vec<EventMessage>,
+    /// The one sink that shall have it; absent for all.
+    #[prost(string, optional, tag = "6")]
+    pub target: Option<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -98,7 +98,7 @@ fn everything() -> Chunk {
         let time = Timestamp::from_nanos(1_700_000_000_000_000_000 + i64::try_from(index).unwrap());
         Event { id, ..Event::new(kind, labels, body).at(time) }
     });
-    Chunk { source: "healthcheck.qlik.server1".into(), events: events.collect() }
+    Chunk { source: "healthcheck.qlik.server1".into(), target: None, events: events.collect() }
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn what_the_first_version_wrote_is_read_for_ever() {
 fn a_chunk_comes_back_as_it_was() {
     let chunk = everything();
     assert_eq!(comparable(&EventCodec.decode(&encode(&chunk)).unwrap()), comparable(&chunk));
-    let empty = Chunk { source: "".into(), events: Arc::new([]) };
+    let empty = Chunk { source: "".into(), target: None, events: Arc::new([]) };
     assert_eq!(comparable(&EventCodec.decode(&encode(&empty)).unwrap()), comparable(&empty));
 }
 
@@ -143,7 +143,9 @@ fn what_is_nested_too_deep_is_kept_as_text() {
         .with("fits", nest(Value::from(1), MAX_DEPTH))
         .with("deep", nest(Value::from(2), 10 * MAX_DEPTH));
     let event = Event::new(Kind::new("n"), &Arc::default(), Body::Measurement(fields.clone()));
-    let chunk = EventCodec.decode(&encode(&Chunk { source: "s".into(), events: Arc::new([event]) })).unwrap();
+    let chunk = EventCodec
+        .decode(&encode(&Chunk { source: "s".into(), target: None, events: Arc::new([event]) }))
+        .unwrap();
     let read = chunk.events[0].fields();
     assert_eq!(read.get("fits"), fields.get("fits"));
     assert_eq!(read.get("deep").unwrap().to_string(), fields.get("deep").unwrap().to_string());
@@ -215,7 +217,7 @@ proptest! {
 
     #[test]
     fn any_chunk_comes_back_as_it_was(events in proptest::collection::vec(event(), 0..20), source in "\\PC{0,30}") {
-        let chunk = Chunk { source: source.into(), events: events.into() };
+        let chunk = Chunk { source: source.into(), target: None, events: events.into() };
         let read = EventCodec.decode(&encode(&chunk)).unwrap();
         prop_assert_eq!(comparable(&read), comparable(&chunk));
     }

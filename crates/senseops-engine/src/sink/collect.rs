@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use senseops_core::{Accepts, Batch, Event, Shutdown};
+use senseops_core::{Accepts, Batch, Event, Name, Shutdown};
 use senseops_journal::{Entry, Position, Reader};
 use tokio::time::{Instant, sleep_until};
 
@@ -12,6 +12,8 @@ use crate::settings::{Delivery, Only};
 
 /// Which events a sink gets: what it accepts, and of that what the operator wants it to have.
 pub(crate) struct Wanted {
+    /// The name of the sink.
+    pub(crate) sink: Name,
     pub(crate) accepts: Accepts,
     pub(crate) only: Only,
 }
@@ -72,8 +74,12 @@ struct Filling {
 impl Wanted {
     /// The positions of the wanted events; `None` for all.
     fn of(&self, chunk: &Chunk) -> Option<Vec<usize>> {
-        if !self.only.source(&chunk.source) {
-            return Some(Vec::new());
+        match &chunk.target {
+            // It was chosen by `only` when it came first.
+            Some(sink) if *sink == self.sink => return None,
+            Some(_another) => return Some(Vec::new()),
+            None if !self.only.source(&chunk.source) => return Some(Vec::new()),
+            None => {}
         }
         let wanted = |event: &Event| self.only.kind(event.kind) && self.accepts.event(event);
         let unwanted = chunk.events.iter().position(|event| !wanted(event))?;

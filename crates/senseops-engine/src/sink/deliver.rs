@@ -8,12 +8,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use senseops_core::{Batch, BoxError, Rejection, Shutdown, Sink, WriteError, chain};
 use senseops_journal::Journal;
-use tokio::time::{sleep, timeout};
-use tracing::{debug, warn};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::SinkSlot;
 use crate::backoff::Backoff;
 use crate::codec::Chunk;
+use crate::counters::Attempts;
+use crate::dead_letters::{DeadLetters, Refused};
 use crate::settings::Retry;
 use crate::supervise::{FIRST_RESTART, LONGEST_RESTART, panic_text};
 
@@ -30,6 +31,8 @@ pub(crate) struct Deliver {
     pub(crate) timeout: Duration,
     /// Where what is not delivered stays, if it is on disk.
     pub(crate) journal: Journal<Chunk>,
+    /// Where what is refused is kept.
+    pub(crate) dead_letters: DeadLetters,
 }
 
 /// A batch was not delivered; it stays in the journal for the next start.
@@ -45,9 +48,6 @@ struct Delivery<'a> {
     between_restarts: Backoff,
     /// Whether something was written since the sink last panicked.
     is_sink_proven: bool,
-    refused: u64,
-    /// Why the first of them was refused.
-    first_refusal: Option<String>,
 }
 
 /// Events that are written together.
@@ -62,6 +62,11 @@ enum Attempt {
     /// Nothing is known to be written; the same again after a pause.
     Again {
         pause: Duration,
+        cause: BoxError,
+    },
+    /// The same again once what is wrong with us may be repaired.
+    Denied {
+        sink: Arc<dyn Sink>,
         cause: BoxError,
     },
     /// Only halves can tell which event is at fault.
@@ -91,8 +96,6 @@ impl Deliver {
             between_writes: Backoff::new(self.retry.initial.get(), self.retry.max.get()),
             between_restarts: Backoff::new(FIRST_RESTART, LONGEST_RESTART),
             is_sink_proven: false,
-            refused: 0,
-            first_refusal: None,
         };
         delivery.run().await
     }
@@ -110,34 +113,47 @@ impl Delivery<'_> {
                     self.pause(pause, &cause).await?;
                     self.parts.push(part);
                 }
-                Attempt::Halve { cause } => self.halve(&part.batch, &cause),
+                Attempt::Denied { sink, cause } => {
+                    self.denied(&sink, &cause).await?;
+                    self.parts.push(part);
+                }
+                Attempt::Halve { cause } => self.halve(&part.batch, &cause).await,
                 Attempt::Partly { retry, refused } => self.partly(&part.batch, &retry, &refused).await?,
                 Attempt::Panicked { sink, text } => self.panicked(part, &sink, text).await,
             }
         }
-        self.report();
         Ok(())
     }
 
     async fn attempt(&mut self, batch: &Batch) -> Attempt {
-        let sink = self.deliver.slot.current();
+        let Deliver { slot, timeout: longest, .. } = self.deliver;
+        let sink = slot.current();
+        let begin = Instant::now();
+        let deadline = begin + *longest;
+        slot.progress.begin(deadline);
         let write = AssertUnwindSafe(sink.write(batch)).catch_unwind();
-        match timeout(self.deliver.timeout, write).await {
-            Ok(Ok(Ok(()))) => Attempt::Written,
+        let outcome = timeout_at(deadline, write).await;
+        slot.progress.end(deadline);
+        slot.counters.write_seconds.observe(begin.elapsed());
+        let Attempts { written, partial, unavailable, denied, split, timed_out, panicked } =
+            &slot.counters.attempts;
+        let (counter, attempt) = match outcome {
+            Ok(Ok(Ok(()))) => (written, Attempt::Written),
             Ok(Ok(Err(WriteError::Unavailable { source, retry_after }))) => {
-                Attempt::Again { pause: self.between_writes.pause_at_least(retry_after), cause: source }
+                let pause = self.between_writes.pause_at_least(retry_after);
+                (unavailable, Attempt::Again { pause, cause: source })
             }
-            Ok(Ok(Err(WriteError::Denied(cause)))) => {
-                Attempt::Again { pause: self.deliver.retry.denied.get(), cause }
-            }
-            Ok(Ok(Err(WriteError::Split(cause)))) => Attempt::Halve { cause },
-            Ok(Ok(Err(WriteError::Partial { retry, refused }))) => sorted(batch, retry, refused),
-            Ok(Err(panic)) => Attempt::Panicked { text: panic_text(&*panic), sink },
+            Ok(Ok(Err(WriteError::Denied(cause)))) => (denied, Attempt::Denied { sink, cause }),
+            Ok(Ok(Err(WriteError::Split(cause)))) => (split, Attempt::Halve { cause }),
+            Ok(Ok(Err(WriteError::Partial { retry, refused }))) => (partial, sorted(batch, retry, refused)),
+            Ok(Err(panic)) => (panicked, Attempt::Panicked { text: panic_text(&*panic), sink }),
             Err(_elapsed) => {
-                let cause = format!("the write took longer than {:?}", self.deliver.timeout).into();
-                Attempt::Again { pause: self.between_writes.pause(), cause }
+                let cause = format!("the write took longer than {longest:?}").into();
+                (timed_out, Attempt::Again { pause: self.between_writes.pause(), cause })
             }
-        }
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        attempt
     }
 
     fn written(&mut self, events: usize) {
@@ -163,12 +179,27 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    fn halve(&mut self, batch: &Batch, cause: &BoxError) {
+    /// Waits, and builds the sink anew with what its secrets are then: what is wrong can be repaired without a restart.
+    /// If that happens meanwhile, there is nothing to wait for.
+    async fn denied(&self, sink: &Arc<dyn Sink>, cause: &BoxError) -> Result<(), Abandoned> {
+        let slot = &self.deliver.slot;
+        tokio::select! {
+            waited = self.pause(self.deliver.retry.denied.get(), cause) => waited?,
+            () = slot.changed_from(sink) => return Ok(()),
+        }
+        slot.refresh().await;
+        Ok(())
+    }
+
+    async fn halve(&mut self, batch: &Batch, cause: &BoxError) {
         if batch.len() > 1 {
             let (first, second) = batch.halves();
             self.parts.extend([second, first].map(|batch| Part { batch, panics: 0 }));
         } else {
-            self.refuse(batch, &[Rejection { index: 0, reason: chain(&**cause).to_string() }]);
+            let reason = chain(&**cause).to_string();
+            self.refuse(batch, &[Rejection { index: 0, reason }]).await;
+            // It answers, so it works.
+            self.deliver.slot.succeeded();
         }
     }
 
@@ -182,13 +213,16 @@ impl Delivery<'_> {
         if written > 0 {
             self.written(written);
         }
-        self.refuse(batch, refused);
-        if !retry.is_empty() {
-            // A target that takes part of each write is busy, not down.
-            let pause = self.between_writes.pause();
-            self.pause(pause, &"the target took only part of the batch".into()).await?;
-            self.parts.push(Part { batch: batch.select(retry), panics: 0 });
+        self.refuse(batch, refused).await;
+        if retry.is_empty() {
+            // It answers, so it works.
+            self.deliver.slot.succeeded();
+            return Ok(());
         }
+        // A target that takes part of each write is busy, not down.
+        let pause = self.between_writes.pause();
+        self.pause(pause, &"the target took only part of the batch".into()).await?;
+        self.parts.push(Part { batch: batch.select(retry), panics: 0 });
         Ok(())
     }
 
@@ -196,9 +230,9 @@ impl Delivery<'_> {
         part.panics += 1;
         let is_single = part.batch.len() == 1;
         if is_single && (self.is_sink_proven || part.panics >= PANICS_PER_EVENT) {
-            self.refuse(&part.batch, &[Rejection { index: 0, reason: text.clone() }]);
+            self.refuse(&part.batch, &[Rejection { index: 0, reason: text.clone() }]).await;
         } else if !is_single && part.panics >= PANICS_PER_BATCH {
-            self.halve(&part.batch, &text.clone().into());
+            self.halve(&part.batch, &text.clone().into()).await;
         } else if is_single {
             // Last, so that others can show whether the sink works at all.
             self.parts.insert(0, part);
@@ -209,24 +243,19 @@ impl Delivery<'_> {
         self.deliver.slot.replace(sink, &text, &mut self.between_restarts, self.drain).await;
     }
 
-    fn refuse(&mut self, batch: &Batch, refused: &[Rejection]) {
+    /// The events become dead letters before the journal forgets them.
+    async fn refuse(&self, batch: &Batch, refused: &[Rejection]) {
         let Some(first) = refused.first() else { return };
-        self.deliver.slot.counters.refused.fetch_add(refused.len() as u64, Ordering::Relaxed);
-        self.refused += refused.len() as u64;
-        self.first_refusal.get_or_insert_with(|| first.reason.clone());
-        for rejection in refused {
-            if let Some(event) = batch.get(rejection.index) {
-                debug!(sink = self.deliver.slot.name(), %event, reason = rejection.reason, "event refused");
-            }
-        }
-    }
-
-    /// One line a batch: a target that refuses everything must not flood the log.
-    fn report(self) {
-        let Some(reason) = self.first_refusal else { return };
         let slot = &self.deliver.slot;
-        warn!(sink = slot.name(), events = self.refused, reason, "target refused events");
-        slot.build.health.warning(format!("the target refuses events: {reason}"));
+        let events = refused.len() as u64;
+        let refused = Refused { batch: batch.clone(), rejections: refused.to_vec() };
+        let letters = &self.deliver.dead_letters;
+        let is_kept = letters.keep(slot.name(), vec![refused]).await;
+        if is_kept {
+            slot.counters.dead_letters.fetch_add(events, Ordering::Relaxed);
+        }
+        slot.counters.refused.fetch_add(events, Ordering::Relaxed);
+        slot.refusals.note(slot.name(), events, &first.reason, &letters.whereabouts(is_kept));
     }
 }
 

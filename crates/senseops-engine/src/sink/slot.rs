@@ -6,20 +6,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
-use senseops_core::{Build, Shutdown, Sink, SinkFactory, chain};
+use senseops_core::{Build, BuildError, Shutdown, Sink, SinkFactory, chain};
 use tokio::sync::{Mutex, watch};
 use tokio::time::sleep;
+use tracing::info;
 
+use super::Refusals;
 use crate::backoff::Backoff;
-use crate::counters::SinkCounters;
-use crate::supervise::{FIRST_RESTART, LONGEST_RESTART, RAN_WELL, guarded, panic_text};
+use crate::counters::{Progress, SinkCounters};
+use crate::supervise::{FIRST_RESTART, LONGEST_RESTART, RAN_WELL, build_anew, panic_text, unusable_files};
+use crate::watched::Watched;
 
 /// Holds the sink in use.
 pub(crate) struct SinkSlot {
     factory: Arc<dyn SinkFactory>,
     pub(crate) build: Build,
     pub(crate) counters: Arc<SinkCounters>,
+    pub(crate) refusals: Refusals,
+    pub(crate) progress: Progress,
     current: watch::Sender<Arc<dyn Sink>>,
+    pub(crate) watched: Watched,
     /// Held while the sink is replaced, so that one failure leads to one replacement.
     replacing: Mutex<()>,
     /// The background work has failed lately, so writes that succeed do not make the sink healthy.
@@ -27,11 +33,20 @@ pub(crate) struct SinkSlot {
 }
 
 impl SinkSlot {
-    pub(crate) fn new(factory: Arc<dyn SinkFactory>, build: Build, sink: Arc<dyn Sink>) -> Self {
+    /// `sink` was built with `build` by `factory`.
+    pub(crate) fn new(
+        factory: Arc<dyn SinkFactory>,
+        build: Build,
+        sink: Arc<dyn Sink>,
+        counters: Arc<SinkCounters>,
+    ) -> Self {
         Self {
             factory,
+            watched: Watched::new(build.files.clone()),
             build,
-            counters: Arc::default(),
+            counters,
+            refusals: Refusals::default(),
+            progress: Progress::default(),
             current: watch::Sender::new(sink),
             replacing: Mutex::default(),
             is_background_failing: AtomicBool::new(false),
@@ -44,6 +59,13 @@ impl SinkSlot {
 
     pub(crate) fn current(&self) -> Arc<dyn Sink> {
         Arc::clone(&self.current.borrow())
+    }
+
+    /// Returns once another sink than `used` is in use.
+    pub(crate) async fn changed_from(&self, used: &Arc<dyn Sink>) {
+        let mut changes = self.current.subscribe();
+        // An error means that the slot is gone, which holds the sender.
+        let _gone = changes.wait_for(|sink| !Arc::ptr_eq(sink, used)).await;
     }
 
     /// Replaces the sink that failed, after a pause that `drain` cuts short. Does nothing if someone else has replaced
@@ -67,7 +89,7 @@ impl SinkSlot {
                 () = sleep(pause) => {}
                 () = drain.requested(), if is_patient => is_patient = false,
             }
-            match guarded(self.factory.build(self.build.clone())).await {
+            match self.build_anew().await {
                 Ok(sink) => {
                     self.counters.restarts.fetch_add(1, Ordering::Relaxed);
                     self.current.send_replace(sink);
@@ -76,6 +98,31 @@ impl SinkSlot {
                 Err(error) => self.build.health.failing(chain(&error).to_string()),
             }
         }
+    }
+
+    /// Replaces the sink whenever files that it was built from have changed. Never returns.
+    #[expect(clippy::infinite_loop, reason = "the runner drops it when it is done")]
+    pub(crate) async fn follow_files(&self) {
+        loop {
+            self.watched.changed().await;
+            self.refresh().await;
+        }
+    }
+
+    /// Replaces the sink by one built from what its files and variables hold now; keeps it if that does not work.
+    pub(crate) async fn refresh(&self) {
+        let _replacing = self.replacing.lock().await;
+        match self.build_anew().await {
+            Ok(sink) => {
+                info!(sink = self.name(), "sink was built anew");
+                self.current.send_replace(sink);
+            }
+            Err(error) => self.build.health.warning(unusable_files(&error)),
+        }
+    }
+
+    async fn build_anew(&self) -> Result<Arc<dyn Sink>, BuildError> {
+        build_anew(|build| self.factory.build(build), &self.build, &self.watched).await
     }
 
     /// A write succeeded.

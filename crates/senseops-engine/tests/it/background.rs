@@ -40,6 +40,12 @@ impl Sink for Instance {
     }
 }
 
+impl PartialEq for Works {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.built, &other.built)
+    }
+}
+
 #[async_trait]
 impl SinkFactory for Works {
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {

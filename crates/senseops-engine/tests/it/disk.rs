@@ -90,6 +90,8 @@ async fn what_a_failed_disk_cannot_keep_is_delivered_before_the_end() {
         Pipeline::builder().settings(settings).sink("target", Arc::clone(&flaky)).build().await.unwrap();
     let summary = run(pipeline, async |handle| {
         std::fs::remove_dir_all(&path).unwrap();
+        // What is not a directory cannot be made one, so the disk stays away to the end.
+        std::fs::write(&path, "").unwrap();
         let receipt = handle.emit(vec![numbered(7)]).await;
         assert_eq!(receipt.outcome().await, Outcome::Held);
     })

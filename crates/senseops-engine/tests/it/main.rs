@@ -6,6 +6,7 @@ mod batching;
 mod delivery;
 mod disk;
 mod opening;
+mod reload;
 mod routing;
 mod shutdown;
 mod sources;

@@ -12,6 +12,7 @@ use senseops_engine::{Pipeline, ProbeOutcome};
 use crate::support::Scripted;
 
 /// Listens where it is told, and does nothing with it.
+#[derive(PartialEq)]
 struct Listener(std::net::SocketAddr);
 
 #[async_trait]
@@ -78,6 +79,7 @@ async fn a_probe_tries_every_component_without_running_it() {
         sources: vec![senseops_engine::SourceSpec {
             name: "udp.users".into(),
             labels: senseops_core::LabelSet::default(),
+            rate_limit: None,
             components: Listener(address).plan_sources().unwrap(),
         }],
         ..Default::default()
@@ -106,6 +108,7 @@ async fn a_plugin_that_panics_while_it_is_built_is_an_error() {
     assert_eq!(refused.to_string(), "sources.hasty: the component panicked: too early");
 }
 
+#[derive(PartialEq)]
 struct Hasty;
 
 #[async_trait]

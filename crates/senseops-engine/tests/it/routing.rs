@@ -14,7 +14,7 @@ async fn a_sink_gets_only_what_it_accepts_and_its_cursor_moves_over_the_rest() {
     let picky = Arc::new(picky);
     let pipeline = Pipeline::builder().sink("picky", Arc::clone(&picky)).build().await.unwrap();
     let summary = run(pipeline, async |handle| emit(&handle, 0..5).await).await;
-    assert_eq!(picky.log.sizes(), []);
+    assert_eq!(picky.log.sizes(), Vec::<usize>::new());
     assert_eq!(summary.view.undelivered(), 0);
 }
 
@@ -26,6 +26,7 @@ async fn only_narrows_a_sink_to_sources_and_labels_are_merged_under_those_of_the
             .into_iter()
             .map(|(n, t)| (n, t.to_owned()))
             .collect(),
+        rate_limit: None,
         components: source_fn(move |_, cx| async move {
             cx.emitter.emit(vec![numbered(number)]).await.ignore();
             cx.shutdown.requested().await;

@@ -121,6 +121,12 @@ impl Sink for Scripted {
 #[derive(Clone)]
 pub(crate) struct Rebuilt(pub(crate) Arc<Scripted>);
 
+impl PartialEq for Rebuilt {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 #[async_trait]
 impl SinkFactory for Rebuilt {
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
@@ -137,6 +143,12 @@ impl PlanSinks for Rebuilt {
 
 /// A source made of a function of the run's index and context.
 pub(crate) struct SourceFn<F>(Arc<F>, Arc<AtomicUsize>);
+
+impl<F> PartialEq for SourceFn<F> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
 
 pub(crate) fn source_fn<F, Fut>(run: F) -> SourceFn<F>
 where

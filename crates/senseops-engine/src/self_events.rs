@@ -1,0 +1,103 @@
+//! The pipeline measured by itself: its figures as events, for every sink.
+//!
+//! | kind | fields |
+//! |---|---|
+//! | `sos.self.pipeline` | `uptime_seconds`, `journal_events`, `journal_bytes`, `journal_max_bytes`, `journal_age_seconds`, `journal_damaged`, `journal_failing` |
+//! | `sos.self.source` | `condition`, `emitted`, `lost`, `rate_limited`, `restarts`, and what the source counts itself |
+//! | `sos.self.sink` | `condition`, `delivered`, `refused`, `discarded`, `retries`, `writes`, `restarts`, `lag_events`, `lag_bytes`, `lag_age_seconds`, and what the sink counts itself |
+//!
+//! Components are told apart by the label `component`. `condition` is 0 for starting, 1 for ok, 2 for a warning and 3 for
+//! failing. Totals count from the start of the program. The events come at a fixed pace, whatever fails.
+
+use std::sync::Arc;
+
+use senseops_core::settings::Span;
+use senseops_core::{Body, Condition, Emitter, Event, Fields, Kind, LabelSet, Reading};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::handle::Handle;
+use crate::view::{SinkView, SourceView, View};
+
+const PIPELINE: Kind = Kind::new("sos.self.pipeline");
+const SOURCE: Kind = Kind::new("sos.self.source");
+const SINK: Kind = Kind::new("sos.self.sink");
+
+/// Emits the figures from time to time. Never returns.
+#[expect(clippy::infinite_loop, reason = "the pipeline drops it when it ends")]
+pub(crate) async fn emit(handle: Handle, emitter: Emitter, every: Span) {
+    let mut ticks = interval(every.get());
+    // After a hang one fresh reading is worth more than a burst of stale ones.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Nothing has happened yet at the first tick.
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        emitter.emit_now(events(&handle.view())).ignore();
+    }
+}
+
+fn events(view: &View) -> Vec<Event> {
+    let sources = view.sources.iter().map(source);
+    let sinks = view.sinks.iter().map(sink);
+    std::iter::once(pipeline(view)).chain(sources).chain(sinks).collect()
+}
+
+fn pipeline(view: &View) -> Event {
+    let journal = &view.journal;
+    let fields = Fields::default()
+        .with("uptime_seconds", view.uptime.as_secs_f64())
+        .with("journal_events", journal.events)
+        .with("journal_bytes", journal.bytes)
+        .with("journal_max_bytes", journal.max_bytes)
+        .with("journal_age_seconds", journal.age.as_secs_f64())
+        .with("journal_damaged", journal.damaged)
+        .with("journal_failing", journal.failure.is_some());
+    Event::new(PIPELINE, &Arc::default(), Body::Measurement(fields))
+}
+
+fn source(source: &SourceView) -> Event {
+    let fields = Fields::default()
+        .with("condition", number(&source.condition))
+        .with("emitted", source.emitted)
+        .with("lost", source.lost)
+        .with("rate_limited", source.rate_limited)
+        .with("restarts", source.restarts);
+    component(SOURCE, &source.name, fields, &source.readings)
+}
+
+fn sink(sink: &SinkView) -> Event {
+    let fields = Fields::default()
+        .with("condition", number(&sink.condition))
+        .with("delivered", sink.delivered)
+        .with("refused", sink.refused)
+        .with("discarded", sink.discarded)
+        .with("retries", sink.retries)
+        .with("writes", sink.writes)
+        .with("restarts", sink.restarts)
+        .with("lag_events", sink.lag_events)
+        .with("lag_bytes", sink.lag_bytes)
+        .with("lag_age_seconds", sink.lag_age.as_secs_f64());
+    component(SINK, &sink.name, fields, &sink.readings)
+}
+
+fn component(kind: Kind, name: &str, fields: Fields, readings: &[Reading]) -> Event {
+    let labels = Arc::new(LabelSet::from_iter([("component", name)]));
+    let fields =
+        readings.iter().fold(fields, |fields, reading| fields.with(field_name(reading), reading.value));
+    Event::new(kind, &labels, Body::Measurement(fields))
+}
+
+/// `refused_malformed` for `refused{reason=malformed}`.
+fn field_name(reading: &Reading) -> String {
+    let texts = reading.labels.iter().map(|(_, text)| format!("_{text}"));
+    std::iter::once(reading.name.to_owned()).chain(texts).collect()
+}
+
+fn number(condition: &Condition) -> i64 {
+    match condition {
+        Condition::Starting => 0,
+        Condition::Ok => 1,
+        Condition::Warning(_) => 2,
+        Condition::Failing(_) => 3,
+    }
+}

@@ -1,0 +1,152 @@
+//! The files that components were built from, and noticing that they changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use senseops_core::{ContentDigest, Files, Noted, Timestamp};
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tracing::warn;
+
+use crate::components::CERTIFICATE_WARNING;
+use crate::handle::Parts;
+
+/// How often files are read anew. Certificates are rotated days before they end, but someone who repairs a password
+/// waits for it.
+const FILE_CHECKS: Duration = Duration::from_secs(5);
+/// More is not read of a file; no certificate, key or secret is larger.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How many certificates the log names.
+const MAX_TOLD: usize = 1000;
+
+/// What the files hold now. Files that cannot be read have no digest.
+type Contents = BTreeMap<PathBuf, Option<ContentDigest>>;
+
+/// The files of one component.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What the component in use was built from.
+    files: Files,
+    /// What building it anew was last tried with, so that what did not help is not tried again.
+    tried: Contents,
+}
+
+impl Watched {
+    pub(crate) fn new(files: Files) -> Self {
+        Self { state: Mutex::new(State { files, tried: Contents::new() }), changed: Notify::new() }
+    }
+
+    /// The component was built anew.
+    pub(crate) fn replace(&self, files: Files) {
+        *self.state() = State { files, tried: Contents::new() };
+    }
+
+    /// Returns once the files have changed since the component was built.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The files with all that is known of them.
+    pub(crate) fn noted(&self) -> Vec<(PathBuf, Noted)> {
+        self.state().files.noted()
+    }
+
+    /// Compares what the component was built from with what is there now.
+    fn compare(&self, contents: &Contents) {
+        let mut state = self.state();
+        let now: Contents = (state.files.noted().into_iter())
+            .filter(|(path, noted)| contents.get(path) != Some(&Some(noted.digest)))
+            .filter_map(|(path, _)| contents.get(&path).map(|digest| (path, *digest)))
+            .collect();
+        if now == state.tried {
+            return;
+        }
+        let is_changed = !now.is_empty();
+        state.tried = now;
+        drop(state);
+        if is_changed {
+            self.changed.notify_one();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells components that their files have changed, and the operator that certificates end. Never returns.
+#[expect(clippy::infinite_loop, reason = "the pipeline drops it when it ends")]
+pub(crate) async fn follow_files(parts: Arc<Parts>) {
+    let mut told = BTreeSet::new();
+    loop {
+        let components = parts.components();
+        let noted: Vec<_> = components.watched().flat_map(Watched::noted).collect();
+        let contents = read(noted.iter().map(|(path, _)| path.clone()).collect()).await;
+        components.watched().for_each(|watched| watched.compare(&contents));
+        for (path, Noted { expires, .. }) in noted {
+            if let Some(end) = expires.filter(|end| end.since(Timestamp::now()) <= CERTIFICATE_WARNING)
+                && told.len() < MAX_TOLD
+                && told.insert((path.clone(), end))
+            {
+                warn!(file = %path.display(), %end, "certificate ends soon");
+            }
+        }
+        sleep(FILE_CHECKS).await;
+    }
+}
+
+/// What these files hold now.
+async fn read(paths: BTreeSet<PathBuf>) -> Contents {
+    let mut contents = Contents::new();
+    for path in paths {
+        let digest = digest(&path).await;
+        contents.insert(path, digest);
+    }
+    contents
+}
+
+async fn digest(path: &Path) -> Option<ContentDigest> {
+    let mut content = Vec::new();
+    let file = File::open(path).await.ok()?;
+    file.take(MAX_FILE_BYTES).read_to_end(&mut content).await.ok()?;
+    Some(ContentDigest::of(&content))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn contents(content: Option<&[u8]>) -> Contents {
+        Contents::from([("key.pem".into(), content.map(ContentDigest::of))])
+    }
+
+    #[test]
+    fn a_change_is_told_once_until_the_content_changes_again() {
+        let files = Files::default();
+        files.note(Path::new("key.pem"), b"old");
+        let watched = Watched::new(files);
+        let is_changed = |content| {
+            watched.compare(&contents(content));
+            watched.changed().now_or_never().is_some()
+        };
+        assert!(!is_changed(Some(b"old")));
+        assert!(is_changed(Some(b"half of the n")));
+        assert!(!is_changed(Some(b"half of the n")), "that was tried");
+        assert!(is_changed(Some(b"new")));
+        assert!(!is_changed(Some(b"old")), "back to what is in use");
+        assert!(is_changed(None), "whoever builds it tells the operator that the file is gone");
+    }
+}
