@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use jiff::fmt::rfc2822;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
-use senseops_core::{Timestamp, WriteError};
+use senseops_core::{Rejection, Timestamp, WriteError};
 use thiserror::Error;
 
 /// The longest pause that a target may ask for; a wrong clock or a joke must not stop delivery for a day.
@@ -39,19 +39,32 @@ pub enum BodyError {
     Failed(#[from] reqwest::Error),
 }
 
-/// What the engine should do after an answer of this status. A sink that knows its target better decides itself.
+/// What the engine should do after a target answered like this to a write of so many events. The one place for it: a sink
+/// whose target means something else by a status decides that one itself, and leaves the others to this.
 ///
 /// | status | outcome | because |
 /// |---|---|---|
-/// | 2xx | `Ok` | written |
+/// | 2xx | `Ok` | written; if the body tells of events that were not, the sink refuses these, and the others never come again |
 /// | 408, 425, 429, 5xx | [`WriteError::Unavailable`] | may pass; `Retry-After` is respected up to ten minutes |
-/// | 401, 403, 404, 3xx | [`WriteError::Denied`] | login, database or address is wrong: keep the events, tell the operator |
-/// | 413 | [`WriteError::Split`] | too large as a whole |
-/// | any other | [`WriteError::Split`] | some event is refused; the halves tell which |
+/// | 401, 403 | [`WriteError::Denied`] | the login is wrong: keep the events, tell the operator, look again slowly |
+/// | 3xx, and what is no status of HTTP | [`WriteError::Denied`] | the address is wrong: the same |
+/// | 413 | [`WriteError::Split`] | too large as a whole; a single event that is too large is refused |
+/// | 400, 422 | [`WriteError::Split`] | some event is refused; the halves tell which |
+/// | other 4xx: 404, 405, 406, 410, 414, 415, 431 … | [`WriteError::Partial`] | every event is refused: it is the request that is not wanted, so halves would not fare better |
+///
+/// What InfluxDB means by 404, a database that does not exist, is known to its sink.
+///
+/// No answer at all is [`WriteError::Unavailable`] as well: the connection was refused, reset, or silent for too long.
+/// If an answer has a status but its body is cut or never ends, the status counts.
 ///
 /// # Errors
 /// For each status that is not 2xx.
-pub fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<(), WriteError> {
+pub fn classify(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    events: usize,
+) -> Result<(), WriteError> {
     if status.is_success() {
         return Ok(());
     }
@@ -60,8 +73,14 @@ pub fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<
         408 | 425 | 429 | 500..=599 => {
             WriteError::Unavailable { source: refusal, retry_after: retry_after(headers, Timestamp::now()) }
         }
-        300..=399 | 401 | 403 | 404 => WriteError::Denied(refusal),
-        _ => WriteError::Split(refusal),
+        400 | 413 | 422 => WriteError::Split(refusal),
+        401 | 403 => WriteError::Denied(refusal),
+        400..=499 => {
+            let reason = refusal.to_string();
+            let refused = (0..events).map(|index| Rejection { index, reason: reason.clone() }).collect();
+            WriteError::Partial { retry: Vec::new(), refused }
+        }
+        _ => WriteError::Denied(refusal),
     })
 }
 
@@ -142,21 +161,31 @@ mod tests {
         HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())])
     }
 
+    fn outcome(status: u16) -> String {
+        let status = StatusCode::from_u16(status).unwrap();
+        match classify(status, &asking("7"), b"", 2) {
+            Ok(()) => "written".into(),
+            Err(WriteError::Unavailable { retry_after, .. }) => format!("unavailable for {retry_after:?}"),
+            Err(WriteError::Denied(_)) => "denied".into(),
+            Err(WriteError::Split(_)) => "split".into(),
+            Err(error @ WriteError::Partial { .. }) => error.to_string(),
+        }
+    }
+
     #[test]
     fn a_status_decides_what_becomes_of_the_batch() {
-        let outcome =
-            |status: u16| match classify(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), b"") {
-                Ok(()) => "written",
-                Err(WriteError::Unavailable { .. }) => "unavailable",
-                Err(WriteError::Denied(_)) => "denied",
-                Err(WriteError::Split(_)) => "split",
-                Err(WriteError::Partial { .. }) => "partial",
-            };
         for (expected, statuses) in [
-            ("written", &[200, 202, 204][..]),
-            ("unavailable", &[408, 425, 429, 500, 502, 503, 504, 599]),
-            ("denied", &[301, 302, 307, 401, 403, 404]),
-            ("split", &[400, 405, 406, 410, 413, 414, 415, 422, 431]),
+            ("written", &[200, 201, 202, 204][..]),
+            ("unavailable for Some(7s)", &[408, 425, 429, 500, 501, 502, 503, 504, 507, 599]),
+            ("denied", &[301, 302, 303, 307, 308, 401, 403, 600, 999]),
+            ("split", &[400, 413, 422]),
+            (
+                "2 events refused, 0 to retry",
+                &[
+                    402, 404, 405, 406, 407, 409, 410, 411, 412, 414, 415, 416, 417, 421, 423, 424, 428, 431,
+                    451,
+                ],
+            ),
         ] {
             for status in statuses {
                 assert_eq!(outcome(*status), expected, "{status}");
@@ -165,10 +194,19 @@ mod tests {
     }
 
     #[test]
+    fn events_that_are_refused_together_are_refused_for_one_reason() {
+        let error = classify(StatusCode::GONE, &HeaderMap::new(), b"channel_is_archived", 2).unwrap_err();
+        let WriteError::Partial { retry, refused } = error else { panic!("{error}") };
+        assert_eq!(retry, [0_usize; 0]);
+        let reason = "answered 410 Gone: channel_is_archived".to_owned();
+        assert_eq!(refused, [0, 1].map(|index| Rejection { index, reason: reason.clone() }));
+    }
+
+    #[test]
     fn a_refusal_shows_the_answer_on_one_line() {
-        let answer = b"{\"error\":\r\n  \"database not found\"}\x07";
-        let error = classify(StatusCode::NOT_FOUND, &HeaderMap::new(), answer).unwrap_err();
-        insta::assert_snapshot!(chain(&error), @r#"target denied the write: answered 404 Not Found: {"error": "database not found"}"#);
+        let answer = b"{\"error\":\r\n  \"authorization failed\"}\x07";
+        let error = classify(StatusCode::UNAUTHORIZED, &HeaderMap::new(), answer, 1).unwrap_err();
+        insta::assert_snapshot!(chain(&error), @r#"target denied the write: answered 401 Unauthorized: {"error": "authorization failed"}"#);
         assert_eq!(excerpt("ä".repeat(1000).as_bytes()).chars().count(), MAX_EXCERPT_CHARS + 1);
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Client, IntoUrl, RequestBuilder};
-use senseops_core::BuildError;
+use senseops_core::{BuildError, Files};
 use url::Url;
 
 use crate::names::SystemNames;
@@ -59,7 +59,8 @@ impl Limits {
 }
 
 impl HttpClient {
-    /// Opens the files that `tls` names; `tls_key` is where that table is in the configuration, for errors. An exchange
+    /// Opens the files that `tls` names, and notes them in `files`; `tls_key` is where that table is in the
+    /// configuration, for errors. An exchange
     /// may take `timeout` from connecting to the end of the body; [`Duration::MAX`] leaves the end to the caller.
     /// `headers` go with each request.
     ///
@@ -70,12 +71,13 @@ impl HttpClient {
         tls_key: &str,
         timeout: Duration,
         headers: HeaderMap,
+        files: &Files,
     ) -> Result<Self, BuildError> {
         let Limits { connect: connect_timeout, look_up } = Limits::within(timeout);
         #[expect(clippy::disallowed_methods, reason = "this is the one client, with a time limit")]
         let builder = Client::builder();
         let client = builder
-            .tls_backend_preconfigured(tls.client_config(tls_key).await?)
+            .tls_backend_preconfigured(tls.client_config(tls_key, files).await?)
             .user_agent(concat!("senseops/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .timeout(timeout)
@@ -102,6 +104,11 @@ impl HttpClient {
     /// A POST request, to be given a body and sent.
     pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {
         self.client.post(url)
+    }
+
+    /// A DELETE request, to be sent.
+    pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.client.delete(url)
     }
 
     /// Why a request to `url` failed, and what to do about it.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use senseops_core::BuildError;
 use senseops_core::settings::{Secret, Warning, is_secret_name};
+use senseops_core::{BuildError, Files};
 use serde::Deserialize;
 
 use crate::resolve;
@@ -27,15 +27,15 @@ impl Headers {
         Self(merged)
     }
 
-    /// Finds the secrets. `key` is the setting that holds the headers, for the error.
+    /// Finds the secrets. `key` is the setting that holds the headers, for the error; each file is noted in `files`.
     ///
     /// # Errors
     /// When a secret cannot be read, or its text cannot be sent as a header.
-    pub async fn resolve(&self, key: &str) -> Result<HeaderMap, BuildError> {
+    pub async fn resolve(&self, key: &str, files: &Files) -> Result<HeaderMap, BuildError> {
         let mut headers = HeaderMap::with_capacity(self.0.len());
         for (name, secret) in &self.0 {
             let key = format!("{key}.{name}");
-            let text = resolve(secret, &key).await?;
+            let text = resolve(secret, &key, files).await?;
             let failed = || BuildError::at(&key, "the text cannot be sent as an HTTP header");
             let mut value = HeaderValue::from_str(&text).map_err(|cause| failed().because(cause))?;
             value.set_sensitive(true);
@@ -126,7 +126,7 @@ mod tests {
     async fn the_headers_of_one_server_win_over_those_of_all() {
         let all = parse(r#"{"X-Site": "all", "X-Keep": "yes"}"#).unwrap();
         let one = parse(r#"{"x-site": "one"}"#).unwrap();
-        let resolved = one.over(&all).resolve("headers").await.unwrap();
+        let resolved = one.over(&all).resolve("headers", &Files::default()).await.unwrap();
         assert_eq!(resolved.get("x-site").unwrap(), "one");
         assert_eq!(resolved.get("x-keep").unwrap(), "yes");
     }

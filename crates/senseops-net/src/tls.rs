@@ -1,6 +1,7 @@
 //! What an operator writes about TLS, and the client configuration it stands for.
 
 mod pem;
+mod server;
 mod verify;
 
 use std::path::PathBuf;
@@ -9,9 +10,12 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
-use senseops_core::BuildError;
 use senseops_core::settings::{Secret, Warning};
+use senseops_core::{BuildError, Files};
 use serde::Deserialize;
+
+pub use self::server::ServerTls;
+pub(crate) use self::server::Terminator;
 
 /// How to talk TLS to a server. All of it is optional: without anything, the server must have a certificate that this
 /// machine trusts, for the host in the URL.
@@ -88,11 +92,12 @@ impl TlsSettings {
         warnings
     }
 
-    /// Reads the files. `key` is the setting that holds these settings, for errors.
+    /// Reads the files, and notes them in `files`. `key` is the setting that holds these settings, for errors. TLS 1.2 is
+    /// the oldest version that is spoken.
     ///
     /// # Errors
     /// When a file cannot be read, holds nothing usable, or the key does not belong to the certificate.
-    pub async fn client_config(&self, key: &str) -> Result<ClientConfig, BuildError> {
+    pub async fn client_config(&self, key: &str, files: &Files) -> Result<ClientConfig, BuildError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -101,10 +106,10 @@ impl TlsSettings {
             (Verify::None, _) => {
                 builder.dangerous().with_custom_certificate_verifier(verify::nothing(&provider))
             }
-            (Verify::Full, None) => builder.with_root_certificates(self.roots(key).await?),
+            (Verify::Full, None) => builder.with_root_certificates(self.roots(key, files).await?),
             (Verify::Full, Some(name)) => {
-                let verifier =
-                    verify::fixed_name(self.roots(key).await?, name.clone(), provider).map_err(|cause| {
+                let verifier = verify::fixed_name(self.roots(key, files).await?, name.clone(), provider)
+                    .map_err(|cause| {
                         BuildError::at(format!("{key}.ca"), "this machine trusts no CA; set tls.ca")
                             .because(cause)
                     })?;
@@ -114,26 +119,33 @@ impl TlsSettings {
         match &self.identity {
             None => Ok(builder.with_no_client_auth()),
             Some(identity) => {
-                let (certificates, private_key) = pem::identity(identity, key).await?;
-                builder.with_client_auth_cert(certificates, private_key).map_err(|cause| {
-                    let (key_file, cert_file) = (identity.key.display(), identity.cert.display());
-                    let message = if matches!(cause, rustls::Error::InconsistentKeys(_)) {
-                        format!("the key in {key_file} does not belong to the certificate in {cert_file}")
-                    } else {
-                        format!("the key in {key_file} or the certificate in {cert_file} cannot be used")
-                    };
-                    BuildError::at(format!("{key}.key"), message).because(cause)
-                })
+                let (certificates, private_key) = pem::identity(identity, key, files).await?;
+                builder
+                    .with_client_auth_cert(certificates, private_key)
+                    .map_err(|cause| identity.is_unusable(key, cause))
             }
         }
     }
 
-    async fn roots(&self, key: &str) -> Result<Arc<rustls::RootCertStore>, BuildError> {
+    async fn roots(&self, key: &str, files: &Files) -> Result<Arc<rustls::RootCertStore>, BuildError> {
         match &self.ca {
-            Some(path) => pem::roots(path, &format!("{key}.ca")).await,
+            Some(path) => pem::roots(path, &format!("{key}.ca"), files).await,
             None => pem::system_roots(key).await,
         }
         .map(Arc::new)
+    }
+}
+
+impl ClientIdentity {
+    /// The key and the certificate were read, but TLS refuses them. `key` is the table that names them.
+    fn is_unusable(&self, key: &str, cause: rustls::Error) -> BuildError {
+        let (key_file, cert_file) = (self.key.display(), self.cert.display());
+        let message = if matches!(cause, rustls::Error::InconsistentKeys(_)) {
+            format!("the key in {key_file} does not belong to the certificate in {cert_file}")
+        } else {
+            format!("the key in {key_file} or the certificate in {cert_file} cannot be used")
+        };
+        BuildError::at(format!("{key}.key"), message).because(cause)
     }
 }
 

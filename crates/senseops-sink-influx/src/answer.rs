@@ -1,13 +1,20 @@
 //! What a server answered, read.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode};
 use senseops_core::WriteError;
 use senseops_net::{Failure, Reason, classify, excerpt, read_limited};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 /// A refusal that names lines repeats them, but a batch is not worth more than this to read back.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// What follows a status comes with it, or not at all.
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(2);
 
 /// The header in which InfluxDB gives its version, with every answer.
 const VERSION: &str = "x-influxdb-version";
@@ -21,7 +28,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// Empty if it could not be read, or was too long.
-    pub(crate) body: bytes::Bytes,
+    pub(crate) body: Bytes,
 }
 
 #[derive(Deserialize)]
@@ -34,7 +41,10 @@ impl Answer {
     pub(crate) async fn read(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         // The status says what to do; a body that is cut or endless only costs the explanation.
-        let body = read_limited(response, MAX_ANSWER_BYTES).await.unwrap_or_default();
+        let body = match timeout(MAX_ANSWER_TIME, read_limited(response, MAX_ANSWER_BYTES)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(_)) | Err(_) => Bytes::new(),
+        };
         Self { status, headers, body }
     }
 
@@ -61,9 +71,10 @@ impl Answer {
 
     /// What the engine should do, apart from refused points. `origin` names the server.
     pub(crate) fn to_error(&self, origin: &str) -> WriteError {
-        let passed_on = matches!(self.status.as_u16(), 408 | 413 | 425 | 429 | 500..=599);
-        match classify(self.status, &self.headers, &self.body) {
-            Err(error) if passed_on => error,
+        // Whatever else answers is set up in another way than we expect, so no event is to blame: hence none, too.
+        match classify(self.status, &self.headers, &self.body, 0) {
+            Err(error @ WriteError::Unavailable { .. }) => error,
+            Err(error @ WriteError::Split(_)) if self.status == StatusCode::PAYLOAD_TOO_LARGE => error,
             Ok(()) | Err(_) => WriteError::Denied(Box::new(self.failure(origin))),
         }
     }

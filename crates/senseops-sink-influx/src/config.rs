@@ -1,5 +1,6 @@
 //! What an operator writes about an InfluxDB.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use senseops_core::settings::{Secret, Span, Warning};
@@ -33,6 +34,9 @@ pub struct InfluxConfig {
     pub naming: Naming,
     /// Which lists of apps are written. Default: none.
     pub include: IncludedDocs,
+    /// How many series each measurement may have, counted since the start. Points that would begin another are refused.
+    /// Default 10,000.
+    pub max_series: NonZeroU32,
 }
 
 /// A version of InfluxDB.
@@ -91,7 +95,11 @@ struct RawInfluxConfig {
     gzip: Gzip,
     naming: Naming,
     include: IncludedDocs,
+    max_series: NonZeroU32,
 }
+
+/// Far more than an estate has of users and apps at once, and far less than what hurts InfluxDB.
+const DEFAULT_MAX_SERIES: NonZeroU32 = NonZeroU32::new(10_000).unwrap();
 
 impl Default for InfluxConfig {
     fn default() -> Self {
@@ -107,14 +115,25 @@ impl Default for InfluxConfig {
             gzip: Gzip::Auto,
             naming: Naming::default(),
             include: IncludedDocs::default(),
+            max_series: DEFAULT_MAX_SERIES,
         }
     }
 }
 
 impl Default for RawInfluxConfig {
     fn default() -> Self {
-        let InfluxConfig { url, version, database, retention_policy, login: _, tls, gzip, naming, include } =
-            InfluxConfig::default();
+        let InfluxConfig {
+            url,
+            version,
+            database,
+            retention_policy,
+            login: _,
+            tls,
+            gzip,
+            naming,
+            include,
+            max_series,
+        } = InfluxConfig::default();
         Self {
             url,
             version,
@@ -126,6 +145,7 @@ impl Default for RawInfluxConfig {
             gzip,
             naming,
             include,
+            max_series,
         }
     }
 }
@@ -138,7 +158,7 @@ impl SinkConfig for InfluxConfig {
 
     fn plan(self) -> Result<Vec<PlannedSink>, PlanError> {
         self.check()?;
-        Ok(vec![PlannedSink::single(InfluxFactory(self))])
+        Ok(vec![PlannedSink::single(InfluxFactory::new(self))])
     }
 
     fn warnings(&self) -> Vec<Warning> {
@@ -244,6 +264,7 @@ impl TryFrom<RawInfluxConfig> for InfluxConfig {
             gzip,
             naming,
             include,
+            max_series,
         } = raw;
         let login = match (username, password) {
             (Some(username), Some(password)) => Some(Login { username, password }),
@@ -251,6 +272,6 @@ impl TryFrom<RawInfluxConfig> for InfluxConfig {
             (Some(_), None) => return Err("`username` needs `password`"),
             (None, Some(_)) => return Err("`password` needs `username`"),
         };
-        Ok(Self { url, version, database, retention_policy, login, tls, gzip, naming, include })
+        Ok(Self { url, version, database, retention_policy, login, tls, gzip, naming, include, max_series })
     }
 }

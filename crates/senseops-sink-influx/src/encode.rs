@@ -31,14 +31,16 @@ static IN_KEYS: Special = special(b"\\,=", true);
 static IN_TAGS: Special = special(b",=", true);
 static IN_QUOTES: Special = special(b"\"\\", false);
 
-/// Appends the point as a line with a line feed at its end, time in nanoseconds. Without a field or measurement that
-/// can be written there is no line, and the answer is `false`.
-pub fn encode(point: &Point<'_>, lines: &mut Vec<u8>) -> bool {
+/// Appends the point as a line with a line feed at its end, time in nanoseconds. The answer is how many of its bytes name
+/// the series: measurement and tags. Without a field or measurement that can be written there is no line.
+pub fn encode(point: &Point<'_>, lines: &mut Vec<u8>) -> Option<usize> {
     let start = lines.len();
+    let mut series = 0;
     let written = measurement(point.measurement(), lines) && {
         for (name, text) in point.tags() {
             tag(name, text, lines);
         }
+        series = lines.len() - start;
         fields(point, lines)
     };
     if written {
@@ -48,7 +50,7 @@ pub fn encode(point: &Point<'_>, lines: &mut Vec<u8>) -> bool {
     } else {
         lines.truncate(start);
     }
-    written
+    written.then_some(series)
 }
 
 fn measurement(name: &str, line: &mut Vec<u8>) -> bool {
@@ -176,7 +178,7 @@ mod tests {
         let written = encode(&point, &mut lines);
         let lines = String::from_utf8(lines).unwrap();
         let line = lines.strip_prefix("before\n").unwrap();
-        assert_eq!(written, !line.is_empty());
+        assert_eq!(written.is_some(), !line.is_empty());
         line.to_owned()
     }
 

@@ -17,6 +17,7 @@ mod answer;
 mod config;
 mod encode;
 mod lines;
+mod series;
 mod server;
 mod sink;
 mod verdict;

@@ -5,6 +5,7 @@ use senseops_core::Batch;
 use senseops_dialect::{InfluxDialect, Point};
 
 use crate::encode;
+use crate::series::{OverLimit, SeriesLimit};
 
 /// The lines of a batch.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(crate) struct Lines {
     index: Vec<Line>,
     /// How many events gave no line, since they have no field that can be written.
     pub(crate) events_without_line: usize,
+    /// The events with points that may not be written; an event comes once for each of them, in order.
+    pub(crate) over_limit: Vec<(usize, OverLimit)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,23 +29,36 @@ struct Line {
 
 impl Lines {
     /// Encodes the batch; `capacity` is how many bytes that may take.
-    pub(crate) fn of(batch: &Batch, dialect: InfluxDialect, capacity: usize) -> Self {
+    pub(crate) fn of(
+        batch: &Batch,
+        dialect: InfluxDialect,
+        limit: &mut SeriesLimit,
+        capacity: usize,
+    ) -> Self {
         let mut text = Vec::with_capacity(capacity);
         let mut index = Vec::with_capacity(batch.len());
+        let mut over_limit = Vec::new();
         let mut events_without_line = 0;
         let mut point = Point::default();
         for (event, each) in batch.iter().enumerate() {
-            let before = index.len();
+            let before = index.len() + over_limit.len();
             dialect.points(each, &mut point, |point| {
-                if encode(point, &mut text) {
-                    index.push(Line { end: text.len(), event });
+                let start = text.len();
+                let Some(bytes) = encode(point, &mut text) else { return };
+                let series = text.get(start..start + bytes).unwrap_or_default();
+                match limit.admit(point.measurement(), series) {
+                    Ok(()) => index.push(Line { end: text.len(), event }),
+                    Err(over) => {
+                        text.truncate(start);
+                        over_limit.push((event, over));
+                    }
                 }
             });
-            if index.len() == before {
+            if index.len() + over_limit.len() == before {
                 events_without_line += 1;
             }
         }
-        Self { text: text.into(), index, events_without_line }
+        Self { text: text.into(), index, events_without_line, over_limit }
     }
 
     /// How many lines there are.

@@ -1,19 +1,24 @@
 //! The sink: one request per batch.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
-use senseops_core::{Accepts, Batch, BoxError, Build, BuildError, Counter, Sink, SinkFactory, WriteError};
+use senseops_core::{
+    Accepts, Batch, BoxError, Build, BuildError, Counter, Files, Meter, Rejection, Sink, SinkFactory,
+    WriteError,
+};
 use senseops_dialect::InfluxDialect;
 use senseops_net::{HttpClient, resolve};
 
 use crate::InfluxConfig;
 use crate::answer::Answer;
 use crate::lines::Lines;
+use crate::series::SeriesLimit;
 use crate::server::Server;
 use crate::verdict::{Sent, unreadable, verdict};
 
@@ -24,7 +29,11 @@ const REQUEST_TIMEOUT: Duration = Duration::MAX;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Builds the sink.
-pub(crate) struct InfluxFactory(pub(crate) InfluxConfig);
+pub(crate) struct InfluxFactory {
+    config: InfluxConfig,
+    /// Outlives each of the sinks, so that building another does not let more series in.
+    series: OnceLock<Arc<Mutex<SeriesLimit>>>,
+}
 
 struct InfluxSink {
     server: Server,
@@ -33,33 +42,53 @@ struct InfluxSink {
     config: InfluxConfig,
     /// How many bytes the last batch took, so that the next needs no growing buffer.
     last_bytes: AtomicUsize,
+    series: Arc<Mutex<SeriesLimit>>,
+    meter: Meter,
     points: Counter,
     empty_events: Counter,
+}
+
+impl InfluxFactory {
+    pub(crate) fn new(config: InfluxConfig) -> Self {
+        Self { config, series: OnceLock::new() }
+    }
+}
+
+impl PartialEq for InfluxFactory {
+    fn eq(&self, other: &Self) -> bool {
+        self.config == other.config
+    }
 }
 
 #[async_trait]
 impl SinkFactory for InfluxFactory {
     async fn build(&self, build: Build) -> Result<Arc<dyn Sink>, BuildError> {
+        let config = &self.config;
+        let max_series = usize::try_from(config.max_series.get()).unwrap_or(usize::MAX);
+        let series =
+            self.series.get_or_init(|| Arc::new(Mutex::new(SeriesLimit::new(&build.component, max_series))));
         Ok(Arc::new(InfluxSink {
-            server: self.0.open(REQUEST_TIMEOUT).await?,
-            dialect: self.0.dialect(),
-            config: self.0.clone(),
+            server: config.open(REQUEST_TIMEOUT, &build.files).await?,
+            dialect: config.dialect(),
+            config: config.clone(),
             last_bytes: AtomicUsize::new(0),
+            series: Arc::clone(series),
             points: build.meter.counter("points", &[]),
             empty_events: build.meter.counter("events_without_fields", &[]),
+            meter: build.meter,
         }))
     }
 }
 
 impl InfluxConfig {
     /// Reads secrets and certificates; connects to nothing.
-    async fn open(&self, timeout: Duration) -> Result<Server, BuildError> {
+    async fn open(&self, timeout: Duration, files: &Files) -> Result<Server, BuildError> {
         let login = match &self.login {
-            Some(login) => Some((login.username.clone(), resolve(&login.password, "password").await?)),
+            Some(login) => Some((login.username.clone(), resolve(&login.password, "password", files).await?)),
             None => None,
         };
         Ok(Server {
-            client: HttpClient::new(&self.tls, "tls", timeout, HeaderMap::new()).await?,
+            client: HttpClient::new(&self.tls, "tls", timeout, HeaderMap::new(), files).await?,
             url: self.url.clone(),
             database: self.database.clone(),
             retention_policy: self.retention_policy.clone(),
@@ -76,30 +105,61 @@ impl Sink for InfluxSink {
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        let lines = Lines::of(batch, self.dialect, self.last_bytes.load(Ordering::Relaxed));
-        self.last_bytes.store(lines.text.len(), Ordering::Relaxed);
-        if lines.len() > 0 {
-            let mut answer = self.server.write(lines.text.clone()).await?;
-            if answer.lacks_database() {
-                self.server.create_database().await?;
-                answer = self.server.write(lines.text.clone()).await?;
-                if answer.lacks_database() {
-                    return Err(self.server.has_lost_its_database());
-                }
-            }
-            self.settle(&answer, Sent { batch, lines: &lines, dialect: self.dialect })?;
+        let lines = self.lines_of(batch);
+        let outcome = if lines.len() > 0 { self.offer(batch, &lines).await } else { Ok(()) };
+        if outcome.is_ok() {
+            self.points.add(lines.len() as u64);
+            self.empty_events.add(lines.events_without_line as u64);
         }
-        self.points.add(lines.len() as u64);
-        self.empty_events.add(lines.events_without_line as u64);
-        Ok(())
+        if lines.over_limit.is_empty() { outcome } else { self.refuse_over_limit(outcome, &lines) }
     }
 
     async fn probe(&self) -> Result<Option<String>, BoxError> {
-        self.config.open(PROBE_TIMEOUT).await?.look().await.map(Some)
+        self.config.open(PROBE_TIMEOUT, &Files::default()).await?.look().await.map(Some)
     }
 }
 
 impl InfluxSink {
+    fn lines_of(&self, batch: &Batch) -> Lines {
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = Lines::of(batch, self.dialect, &mut series, self.last_bytes.load(Ordering::Relaxed));
+        self.last_bytes.store(lines.text.len(), Ordering::Relaxed);
+        lines
+    }
+
+    async fn offer(&self, batch: &Batch, lines: &Lines) -> Result<(), WriteError> {
+        let mut answer = self.server.write(lines.text.clone()).await?;
+        if answer.lacks_database() {
+            self.server.create_database().await?;
+            answer = self.server.write(lines.text.clone()).await?;
+            if answer.lacks_database() {
+                return Err(self.server.has_lost_its_database());
+            }
+        }
+        self.settle(&answer, Sent { batch, lines, dialect: self.dialect })
+    }
+
+    /// Adds the events of which a point was not sent to what became of those that were.
+    fn refuse_over_limit(&self, outcome: Result<(), WriteError>, lines: &Lines) -> Result<(), WriteError> {
+        let (retry, mut refused) = match outcome {
+            Ok(()) => (Vec::new(), Vec::new()),
+            Err(WriteError::Partial { retry, refused }) => (retry, refused),
+            // All of it comes again.
+            Err(error) => return Err(error),
+        };
+        let mut settled: BTreeSet<usize> = refused.iter().map(|rejection| rejection.index).collect();
+        for (index, over) in &lines.over_limit {
+            // What comes again is refused then.
+            if retry.binary_search(index).is_err() {
+                self.meter.counter("refused_series", &[("measurement", over.measurement())]).add(1);
+                if settled.insert(*index) {
+                    refused.push(Rejection { index: *index, reason: over.to_string() });
+                }
+            }
+        }
+        Err(WriteError::Partial { retry, refused })
+    }
+
     fn settle(&self, answer: &Answer, sent: Sent<'_>) -> Result<(), WriteError> {
         match answer.status {
             StatusCode::NO_CONTENT => Ok(()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use senseops_core::settings::Span;
-use senseops_core::{Build, BuildError, LabelSet, Periodic, Schedule, Source, SourceFactory};
+use senseops_core::{Build, BuildError, Files, LabelSet, Periodic, Schedule, Source, SourceFactory};
 use senseops_net::{HeaderMap, HeaderValue, Headers, HttpClient, TlsSettings, Url, header};
 use senseops_qlik::AppNames;
 
@@ -12,7 +12,7 @@ use crate::ServerConfig;
 use crate::poll::Poller;
 
 /// What is known about a server before it is polled.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Server {
     pub(crate) name: String,
     /// Where its engine tells how it is.
@@ -26,7 +26,7 @@ pub(crate) struct Server {
 }
 
 /// The table that is about one server alone.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Own {
     index: usize,
     tls: TlsSettings,
@@ -34,6 +34,7 @@ struct Own {
 }
 
 /// Builds the component of one server.
+#[derive(PartialEq)]
 struct PolledServer {
     server: Arc<Server>,
     schedule: Schedule,
@@ -52,17 +53,17 @@ impl Server {
         }
     }
 
-    async fn client(&self, timeout: Span) -> Result<HttpClient, BuildError> {
+    async fn client(&self, timeout: Span, files: &Files) -> Result<HttpClient, BuildError> {
         let mut headers = HeaderMap::from_iter([
             (header::ACCEPT, HeaderValue::from_static("application/json")),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ]);
-        headers.extend(self.headers.resolve("headers").await?);
-        HttpClient::new(&self.tls, "tls", timeout.get(), headers).await
+        headers.extend(self.headers.resolve("headers", files).await?);
+        HttpClient::new(&self.tls, "tls", timeout.get(), headers, files).await
     }
 
     /// The factory of its component.
-    pub(crate) fn polled(self, schedule: Schedule) -> impl SourceFactory + 'static {
+    pub(crate) fn polled(self, schedule: Schedule) -> impl SourceFactory + PartialEq + 'static {
         PolledServer { server: Arc::new(self), schedule }
     }
 }
@@ -99,7 +100,7 @@ impl SourceFactory for PolledServer {
     async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
         let server = &self.server;
         let timeout = self.schedule.timeout;
-        let client = server.client(timeout).await.map_err(|error| server.own.locate(error))?;
+        let client = server.client(timeout, &build.files).await.map_err(|error| server.own.locate(error))?;
         let names = build.shared.get::<AppNames>();
         let poller = Poller::new(Arc::clone(server), client, names, build, timeout.get());
         // A poll ends in time by itself and then says why; this is for what nobody thought of.

@@ -36,6 +36,7 @@ const LAST_DATAGRAMS: usize = 100_000;
 const LAST_TIME: Duration = Duration::from_millis(500);
 
 /// Builds the source anew around the leased socket.
+#[derive(PartialEq)]
 pub(crate) struct UdpFactory(pub(crate) UdpConfig);
 
 struct UdpSource {

@@ -5,20 +5,22 @@ use std::path::Path;
 use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument, pkcs5};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use senseops_core::BuildError;
+use senseops_core::{BuildError, Files, Timestamp};
 use tokio::task::spawn_blocking;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
 
 use super::ClientIdentity;
-use crate::file::read_file;
+use crate::file::{read_file, read_secret_file};
 use crate::resolve;
 
 const ENCRYPTED_PKCS8: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
 const ENCRYPTED_PKCS1: &str = "Proc-Type: 4,ENCRYPTED";
 
 /// The CAs in a file.
-pub(super) async fn roots(path: &Path, key: &str) -> Result<RootCertStore, BuildError> {
+pub(super) async fn roots(path: &Path, key: &str, files: &Files) -> Result<RootCertStore, BuildError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path, key).await? {
+    for certificate in certificates(path, key, files).await? {
         roots.add(certificate).map_err(|cause| {
             BuildError::at(key, format!("use a certificate in {} as a CA", path.display())).because(cause)
         })?;
@@ -41,12 +43,17 @@ pub(super) async fn system_roots(key: &str) -> Result<RootCertStore, BuildError>
 pub(super) async fn identity(
     identity: &ClientIdentity,
     key: &str,
+    files: &Files,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), BuildError> {
-    let certificates = certificates(&identity.cert, &format!("{key}.cert")).await?;
-    let content = read_file(&identity.key, &format!("{key}.key")).await?;
+    let certificates = certificates(&identity.cert, &format!("{key}.cert"), files).await?;
+    let content = read_secret_file(&identity.key, &format!("{key}.key"), files).await?;
+    if identity.key == identity.cert {
+        // What is noted last counts, and that was a key.
+        note_end(&certificates, &identity.cert, &content, files);
+    }
     let text = String::from_utf8_lossy(&content);
     let private_key = if text.contains(ENCRYPTED_PKCS8) {
-        decrypt(identity, &text, key).await?
+        decrypt(identity, &text, key, files).await?
     } else if text.contains(ENCRYPTED_PKCS1) {
         return Err(BuildError::at(
             format!("{key}.key"),
@@ -62,8 +69,12 @@ pub(super) async fn identity(
     Ok((certificates, private_key))
 }
 
-async fn certificates(path: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, BuildError> {
-    let content = read_file(path, key).await?;
+async fn certificates(
+    path: &Path,
+    key: &str,
+    files: &Files,
+) -> Result<Vec<CertificateDer<'static>>, BuildError> {
+    let content = read_file(path, key, files).await?;
     let certificates =
         rustls_pemfile::certs(&mut content.as_slice()).collect::<Result<Vec<_>, _>>().map_err(|cause| {
             BuildError::at(key, format!("read certificates in {}", path.display())).because(cause)
@@ -76,7 +87,20 @@ async fn certificates(path: &Path, key: &str) -> Result<Vec<CertificateDer<'stat
         );
         return Err(BuildError::at(key, message));
     }
+    note_end(&certificates, path, &content, files);
     Ok(certificates)
+}
+
+fn note_end(certificates: &[CertificateDer<'_>], path: &Path, content: &[u8], files: &Files) {
+    if let Some(first) = certificates.iter().filter_map(|certificate| end_of(certificate)).min() {
+        files.note_certificates(path, content, first);
+    }
+}
+
+/// When a certificate ends. `None` for one that only a more lenient reader understands: TLS decides whether it is of use.
+fn end_of(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    Some(certificate.tbs_certificate().validity().not_after.to_system_time().into())
 }
 
 fn plain_key(content: &[u8], path: &Path, key: &str) -> Result<PrivateKeyDer<'static>, BuildError> {
@@ -95,6 +119,7 @@ async fn decrypt(
     identity: &ClientIdentity,
     text: &str,
     key: &str,
+    files: &Files,
 ) -> Result<PrivateKeyDer<'static>, BuildError> {
     let path = identity.key.display();
     let Some(secret) = &identity.passphrase else {
@@ -102,7 +127,7 @@ async fn decrypt(
         return Err(BuildError::at(format!("{key}.key"), message));
     };
     let passphrase_key = format!("{key}.passphrase");
-    let passphrase = resolve(secret, &passphrase_key).await?;
+    let passphrase = resolve(secret, &passphrase_key, files).await?;
     let begin = text.find(ENCRYPTED_PKCS8).unwrap_or_default();
     let pem = text.get(begin..).unwrap_or_default().to_owned();
     // Passphrases are made slow to try on purpose.

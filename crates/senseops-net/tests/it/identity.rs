@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use senseops_core::chain;
+use senseops_core::{Files, chain};
 use serde_json::json;
 
 use crate::support::tls;
@@ -22,7 +22,7 @@ async fn open(key: &str, passphrase: Option<&str>) -> Result<(), String> {
 
 async fn refusal(settings: &serde_json::Value) -> Result<(), String> {
     let directory = format!("{}/", fixture("").display().to_string().trim_end_matches('/'));
-    match tls(settings).client_config("tls").await {
+    match tls(settings).client_config("tls", &Files::default()).await {
         Ok(_config) => Ok(()),
         Err(error) => Err(format!("{}: {}", error.key, chain(&error)).replace(&directory, "")),
     }

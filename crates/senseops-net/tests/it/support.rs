@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use senseops_core::Files;
 use senseops_net::{Failure, HeaderMap, HttpClient, TlsSettings, Url};
 use senseops_sim::SenseServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,7 +19,7 @@ pub(crate) fn tls(settings: &serde_json::Value) -> TlsSettings {
 }
 
 pub(crate) async fn client(settings: &TlsSettings, timeout: Duration) -> HttpClient {
-    HttpClient::new(settings, "tls", timeout, HeaderMap::new()).await.unwrap()
+    HttpClient::new(settings, "tls", timeout, HeaderMap::new(), &Files::default()).await.unwrap()
 }
 
 /// Where a server listens, by address: the host that its certificate has to be for.

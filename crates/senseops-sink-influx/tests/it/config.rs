@@ -66,6 +66,7 @@ fn mistakes_are_explained() {
         r#"{"gzip": true}"#,
         r#"{"naming": "butler"}"#,
         r#"{"include": {"docs": true}}"#,
+        r#"{"max_series": 0}"#,
     ];
     let mut sentences = String::new();
     for mistake in mistakes {
@@ -78,7 +79,7 @@ fn mistakes_are_explained() {
     {"version": 7}
         there is no InfluxDB 7; 1 is the only version so far at line 1 column 14
     {"databse": "x"}
-        unknown field `databse`, expected one of `url`, `version`, `database`, `retention_policy`, `username`, `password`, `tls`, `gzip`, `naming`, `include` at line 1 column 10
+        unknown field `databse`, expected one of `url`, `version`, `database`, `retention_policy`, `username`, `password`, `tls`, `gzip`, `naming`, `include`, `max_series` at line 1 column 10
     {"url": "influx:8086"}
         url: "influx" is neither http nor https
     {"url": "influx"}
@@ -107,6 +108,8 @@ fn mistakes_are_explained() {
         unknown variant `butler`, expected one of `butler-sos`, `butler-sos-9`, `butler-sos-2`, `native` at line 1 column 19
     {"include": {"docs": true}}
         unknown field `docs`, expected one of `active_docs`, `loaded_docs`, `in_memory_docs` at line 1 column 19
+    {"max_series": 0}
+        invalid value: integer `0`, expected a nonzero u32 at line 1 column 16
     "#);
 }
 

@@ -6,3 +6,5 @@ mod events;
 mod influxd;
 mod round_trip;
 mod scripted;
+mod secrets;
+mod series;

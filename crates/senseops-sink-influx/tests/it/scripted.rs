@@ -4,6 +4,8 @@
 use senseops_core::{Batch, Build, WriteError, chain};
 use senseops_testkit::{Answer, HttpTarget};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::events::{delivered, sample, sink};
 
@@ -200,6 +202,7 @@ async fn every_answer_has_its_consequence() {
         refusal(413, "Request Entity Too Large"),
         refusal(429, "slow down").retry_after(std::time::Duration::from_secs(7)),
         refusal(500, "timeout"),
+        refusal(500, "timeout").cut(),
         Answer::status(503.try_into().unwrap()).body("busy"),
         Answer::reset(),
     ] {
@@ -224,9 +227,28 @@ async fn every_answer_has_its_consequence() {
     split: answered 413 Payload Too Large: {"error":"Request Entity Too Large"}
     unavailable, Some(7s): answered 429 Too Many Requests: {"error":"slow down"}
     unavailable, None: answered 500 Internal Server Error: {"error":"timeout"}
+    unavailable, None: answered 500 Internal Server Error
     unavailable, None: answered 503 Service Unavailable: busy
     unavailable, None: http://target closed the connection before its answer was complete; if it expects TLS, write https://
     "#);
+}
+
+/// The status is all that is needed to know what to do.
+#[tokio::test]
+async fn an_answer_that_never_ends_costs_only_its_words() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", server.local_addr().unwrap());
+    let sink = sink(Build::detached("influx.main"), &json!({ "url": url })).await;
+    let batch = batch();
+    let (written, _open) = tokio::join!(sink.write(&batch), async {
+        let (mut stream, _) = server.accept().await.unwrap();
+        let mut request = [0; 4096];
+        let _length = stream.read(&mut request).await.unwrap();
+        stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 50\r\n\r\n{\"err").await.unwrap();
+        stream
+    });
+    let said = chain(&written.unwrap_err()).to_string().replace(&url, "http://target");
+    insta::assert_snapshot!(said, @"target denied the write: http://target answered 401 Unauthorized; check username and password");
 }
 
 /// A server that takes what it can of each request and does not say what it dropped.

@@ -123,6 +123,26 @@ async fn a_server_that_hangs() {
 }
 
 #[tokio::test]
+async fn a_server_that_stops_in_the_middle_of_its_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _length = stream.read(&mut [0; 4096]).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"version\":").await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    let configured =
+        json!({ "timeout": "1s", "servers": [{ "name": "Server 1", "url": format!("http://{address}") }] });
+    let state = tokio::select! {
+        state = state(serde_json::from_value(configured).unwrap()) => state,
+        () = server => unreachable!("it never ends"),
+    };
+    let port = address.port().to_string();
+    insta::assert_snapshot!(told(&state, &[(&port, "PORT")]), @"200 timeout: Server 1: http://127.0.0.1:PORT did not answer within 1s; raise the timeout if it is slow but well");
+}
+
+#[tokio::test]
 async fn a_server_that_closes_or_resets_the_connection_is_asked_twice() {
     for behaviour in [Behaviour::Close, Behaviour::Reset] {
         let site = Site::new();
@@ -202,7 +222,7 @@ async fn bodies_that_cannot_be_read() {
     insta::assert_snapshot!(told_if(body(200, "")).await, @"200 bad_body: Server 1: https://127.0.0.1:PORT answered nothing; check that the address is that of an engine, and for proxies on the way");
     insta::assert_snapshot!(told_if(body(200, "not json")).await, @"200 bad_body: Server 1: https://127.0.0.1:PORT answered something that is not JSON; check that the address is that of an engine, and for proxies on the way");
     insta::assert_snapshot!(told_if(body(200, "{\"status\": \"ok\"}")).await, @"200 bad_body: Server 1: https://127.0.0.1:PORT answered JSON, but none of the fields of the health API; check that the address is that of an engine, and for proxies on the way");
-    insta::assert_snapshot!(told_if(Behaviour::TooLarge(64 * 1024 * 1024)).await, @"200 too_large: Server 1: https://127.0.0.1:PORT answered more than 4 MiB; check that the address is that of an engine");
+    insta::assert_snapshot!(told_if(Behaviour::TooLarge(100 * 1024 * 1024)).await, @"200 too_large: Server 1: https://127.0.0.1:PORT answered more than 4 MiB; check that the address is that of an engine");
 }
 
 #[tokio::test]

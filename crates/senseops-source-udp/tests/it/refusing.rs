@@ -92,14 +92,16 @@ async fn malformed_datagrams_are_counted_by_reason_and_do_no_harm() {
     let test = context("udp.users");
     let sender = sender(&test);
     run_while(local(), &test, async {
-        for datagram in [&b""[..], b"\n", b"hello", b"/proxy-session/;x", &[0xff; 3000]] {
+        // The longest that fits into a packet, in one field.
+        let longest = vec![b'x'; 65_507];
+        for datagram in [&b""[..], b"\n", b"hello", b"/proxy-session/;x", &[0xff; 3000], &longest] {
             sender.send(datagram).unwrap();
         }
         sender.send(&numbered(1)).unwrap();
         test.collector.wait_for(1, LONG).await.unwrap();
     })
     .await;
-    for (reason, expected) in [("empty", 2), ("unknown_type", 2), ("too_few_fields", 1)] {
+    for (reason, expected) in [("empty", 2), ("unknown_type", 3), ("too_few_fields", 1)] {
         assert_eq!(test.cx.meter.counter("refused", &[("reason", reason)]).value(), expected, "{reason}");
     }
 }

@@ -1,0 +1,75 @@
+//! Files with secrets that every user of the machine can use.
+
+use std::path::Path;
+
+/// Warns if every user of this machine can use the file, once in the life of the process: a component is built anew each
+/// time that something fails.
+#[cfg(unix)]
+pub(crate) async fn warn_once(path: &Path) {
+    if let Some(mode) = unix::exposed(path).await
+        && unix::is_first(path)
+    {
+        let path = path.display();
+        tracing::warn!(%path, mode, "file with a secret is open to every user of this machine");
+    }
+}
+
+/// Other systems have no permissions that can be read in a simple way.
+#[cfg(not(unix))]
+pub(crate) async fn warn_once(_path: &Path) {}
+
+#[cfg(unix)]
+mod unix {
+    use std::collections::BTreeSet;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
+    use std::sync::{Mutex, PoisonError};
+
+    /// What users may who are neither the owner nor in the group.
+    const OTHERS: u32 = 0o007;
+
+    /// How many files are remembered; more than any configuration names. No others are warned about.
+    const MAX_WARNED: usize = 1024;
+
+    /// The files that were warned about.
+    static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+    /// The permissions of the file, if they are too many.
+    pub(super) async fn exposed(path: &Path) -> Option<String> {
+        // Whoever cannot look at it will hear so when reading it.
+        let mode = tokio::fs::metadata(path).await.ok()?.permissions().mode() & 0o777;
+        (mode & OTHERS != 0).then(|| format!("{mode:03o}"))
+    }
+
+    pub(super) fn is_first(path: &Path) -> bool {
+        let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+        warned.len() < MAX_WARNED && warned.insert(path.to_owned())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::unix::{exposed, is_first};
+
+    #[tokio::test]
+    async fn a_file_is_exposed_if_others_than_owner_and_group_can_use_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        tokio::fs::write(&path, "canary").await.unwrap();
+        for (mode, expected) in [(0o600, None), (0o640, None), (0o644, Some("644")), (0o602, Some("602"))] {
+            tokio::fs::set_permissions(&path, Permissions::from_mode(mode)).await.unwrap();
+            assert_eq!(exposed(&path).await.as_deref(), expected, "{mode:o}");
+        }
+        assert_eq!(exposed(&directory.path().join("missing")).await, None);
+    }
+
+    #[test]
+    fn a_file_is_warned_about_once() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(is_first(directory.path()));
+        assert!(!is_first(directory.path()));
+    }
+}

@@ -1,0 +1,174 @@
+//! The one HTTP listener.
+
+mod connection;
+mod request;
+mod write_deadline;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use hyper::{Request, Response};
+use senseops_core::settings::Size;
+use senseops_core::{BoxError, BuildError, Files, Shutdown, chain};
+use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, interval_at, sleep, timeout};
+use tower_service::Service;
+use tracing::{info, warn};
+
+pub use self::request::RequestBody;
+use crate::ServerTls;
+use crate::tls::Terminator;
+
+/// The pause after the system could not give a connection, which is mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often the certificate files are read anew.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Takes HTTP/1.1 requests at one address, with or without TLS, and hands them to a [`Service`] such as a router of axum.
+///
+/// Nobody at the other end can hold more of us than [`Limits`] say. Rotated certificate files are noticed by themselves;
+/// connections that exist go on with what they have.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    tls: Option<Terminator>,
+    limits: Limits,
+}
+
+/// What a client may take of us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many connections there are at once; 256. Those beyond wait in the queue of the system.
+    pub connections: usize,
+    /// The size of a request without its body; 16 KiB. More is answered with 431.
+    pub header_size: Size,
+    /// The size of a request body; 1 MiB. More is answered with 413, at the latest by the service that reads it: the body
+    /// ends in an error of [`LengthLimitError`](http_body_util::LengthLimitError).
+    pub body_size: Size,
+    /// How long a TLS handshake may take, or the head of a request, or the pause between two requests; 30 s.
+    pub head_time: Duration,
+    /// How long a request body may take to arrive; 30 s.
+    pub body_time: Duration,
+    /// How long a client may not take what is sent to it; 30 s.
+    pub write_time: Duration,
+    /// How long requests may go on after the stop was requested; 5 s.
+    pub stop_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            header_size: Size::from_bytes(16 * 1024),
+            body_size: Size::from_mib(1),
+            head_time: Duration::from_secs(30),
+            body_time: Duration::from_secs(30),
+            write_time: Duration::from_secs(30),
+            stop_time: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Listener {
+    /// Opens the address and reads the files of `tls`, which are noted in `files`. `key` is the table of the configuration
+    /// that holds `listen` and `tls`, for errors; empty if it is the component's own.
+    ///
+    /// # Errors
+    /// When the address cannot be opened, or a certificate or key cannot be used.
+    pub async fn bind(
+        address: SocketAddr,
+        tls: Option<&ServerTls>,
+        key: &str,
+        files: &Files,
+    ) -> Result<Self, BuildError> {
+        let below = |name| if key.is_empty() { String::from(name) } else { format!("{key}.{name}") };
+        let (socket, address) = open(address).await.map_err(|cause| {
+            BuildError::at(below("listen"), format!("listen on {address}")).because(cause)
+        })?;
+        let tls = match tls {
+            Some(tls) => Some(Terminator::new(tls, below("tls"), files).await?),
+            None => None,
+        };
+        Ok(Self { socket, address, tls, limits: Limits::default() })
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Where it listens; with the port that the system chose, if that was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes requests until the stop is requested, then lets those that have begun end, within [`Limits::stop_time`].
+    pub async fn serve<S, B>(self, service: S, shutdown: Shutdown)
+    where
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let Self { socket, mut tls, limits, .. } = self;
+        let mut renewal = interval_at(Instant::now() + RENEWAL_INTERVAL, RENEWAL_INTERVAL);
+        let mut connections = JoinSet::new();
+        let mut failures: u64 = 0;
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => break,
+                Some(ended) = connections.join_next() => report(ended),
+                _ = renewal.tick() => if let Some(tls) = &mut tls { tls.renew().await },
+                accepted = socket.accept(), if connections.len() < limits.connections => match accepted {
+                    Ok((stream, peer)) => {
+                        if failures > 0 {
+                            info!(failures, "connections can be accepted again");
+                            failures = 0;
+                        }
+                        let acceptor = tls.as_ref().map(Terminator::acceptor);
+                        let service = request::Guard::new(service.clone(), limits);
+                        let shutdown = shutdown.clone();
+                        connections.spawn(connection::serve(stream, peer, acceptor, service, shutdown));
+                    }
+                    Err(cause) => {
+                        if failures == 0 {
+                            warn!(error = %chain(&cause), "connections cannot be accepted");
+                        }
+                        failures += 1;
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+        drop(socket);
+        let ending = async {
+            while let Some(ended) = connections.join_next().await {
+                report(ended);
+            }
+        };
+        // Dropping the set at the end cuts what is left.
+        if timeout(limits.stop_time, ending).await.is_err() {
+            warn!(connections = connections.len(), "connections were cut, since they did not end in time");
+        }
+    }
+}
+
+async fn open(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = TcpListener::bind(address).await?;
+    let address = socket.local_addr()?;
+    Ok((socket, address))
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(cause) = ended {
+        warn!(error = %chain(&cause), "a request panicked");
+    }
+}
