@@ -7,6 +7,9 @@ use senseops_core::{Timestamp, Value};
 /// The prefix of ids of apps that exist for one session only.
 const SESSION_APP: &str = "SessionApp";
 
+/// The name of an app that nobody has told us.
+pub(crate) const UNKNOWN_APP: &str = "<unknown app name>";
+
 /// How long an engine has been running, `1040 days, 6h 27m 30s`; empty if `started` is not a time. The engine says it
 /// in UTC: `20240115T083000.000Z`.
 pub(crate) fn uptime(started: &str, now: Timestamp) -> String {

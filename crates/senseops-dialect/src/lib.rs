@@ -25,9 +25,11 @@
 mod default_form;
 mod derive;
 mod influx;
+mod mqtt;
 mod naming;
 mod point;
 
 pub use influx::{IncludedDocs, InfluxDialect};
+pub use mqtt::{InvalidTopic, Message, MqttDialect, UserEventTopics, check_topic};
 pub use naming::Naming;
 pub use point::{FieldValue, Point};

@@ -4,7 +4,8 @@
 //! * [`context`] runs a source or sink without a pipeline: a [`Collector`] keeps what it emits, [`Sockets`] lend it
 //!   its sockets, a trigger stops it.
 //! * [`HttpTarget`] is a target whose answers and failures are scripted.
-//! * [`Influxd`] is a real InfluxDB 1.x of the test's own.
+//! * [`Influxd`] is a real InfluxDB 1.x of the test's own, [`Mosquitto`] a real MQTT broker; a [`Relay`]
+//!   is a way to a server that can be shut.
 //! * [`sample`] makes numbered events, so that deliveries can be counted.
 //!
 //! ```
@@ -28,6 +29,9 @@ mod http_client;
 mod http_target;
 mod influxd;
 pub mod line_protocol;
+mod mosquitto;
+pub mod mqtt;
+mod relay;
 pub mod sample;
 mod server;
 mod sink_contract;
@@ -39,6 +43,8 @@ pub use context::{TestContext, context};
 pub use contract::{Broken, Kept};
 pub use http_target::{Answer, HttpTarget, Recorded, TooFewRequests};
 pub use influxd::{Influxd, InfluxdOptions, QueryError};
+pub use mosquitto::{Mosquitto, MosquittoOptions, MosquittoTls, Subscriber};
+pub use relay::Relay;
 pub use server::ServerError;
 pub use sink_contract::{
     HttpSinkHarness, Ruling, SinkHarness, TargetBehaviour, http_sink_contract, sink_contract,

@@ -172,7 +172,7 @@ impl Text {
             Self::OrEmpty(name) => Some(Cow::Borrowed(of(name).unwrap_or(""))),
             Self::UserFull => user_full(of("user_directory").unwrap_or(""), of("user_id").unwrap_or("")),
             Self::AppName => {
-                of("app_id").map(|_| Cow::Borrowed(of("app_name").unwrap_or("<unknown app name>")))
+                of("app_id").map(|_| Cow::Borrowed(of("app_name").unwrap_or(derive::UNKNOWN_APP)))
             }
             Self::Uptime => of("started").map(|started| Cow::Owned(derive::uptime(started, row.event.time))),
             Self::Ids(docs) => docs.list(row, derive::joined_ids),

@@ -52,7 +52,7 @@ fn recorded(lines: &[String]) -> Vec<Point> {
 }
 
 /// The event that the healthcheck source makes of an answer.
-fn health(answer: &serde_json::Value, labels: &[(&'static str, &str)]) -> Event {
+pub(crate) fn health(answer: &serde_json::Value, labels: &[(&'static str, &str)]) -> Event {
     let names = |ids: &[Value]| -> Value {
         let name = |id: &Value| match id.as_str().unwrap() {
             "1a1e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f" => "Sales, EMEA".into(),
@@ -101,7 +101,7 @@ fn scalar(value: &serde_json::Value) -> Value {
     }
 }
 
-const LABELS: &[(&str, &str)] = &[
+pub(crate) const LABELS: &[(&str, &str)] = &[
     ("host", "localhost"),
     ("server_description", "Central node"),
     ("server_group", "DEV"),
@@ -109,7 +109,7 @@ const LABELS: &[(&str, &str)] = &[
 ];
 
 /// The event that the UDP source makes of a datagram; the app and browser fields are given.
-fn user_event(datagram: &str, found: &[(&'static str, &str)]) -> Event {
+pub(crate) fn user_event(datagram: &str, found: &[(&'static str, &str)]) -> Event {
     let names = ["message_type", "host", "command", "user_directory", "user_id", "origin", "context"];
     let mut parts = datagram.splitn(8, ';').map(|part| part.replace(|c: char| c.is_control(), ""));
     let mut fields = Fields::default();

@@ -2,4 +2,5 @@
 
 mod butler_sos;
 mod forms;
+mod mqtt;
 mod shown;

@@ -19,6 +19,8 @@ pub(super) enum Act {
     Reply(Reply),
     /// Announces the whole body, sends half of it and ends the connection.
     Cut(Reply),
+    /// Announces the whole body, sends half of it and nothing more, on a connection that stays open.
+    Stall(Reply),
     /// Never answers.
     Hang,
     /// Ends the connection without an answer.
@@ -40,10 +42,11 @@ pub(super) struct ReplyBody {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Whole,
     CutOnceSent,
     CutNow,
+    Never,
 }
 
 /// The script says that the answer ends here.
@@ -115,7 +118,16 @@ impl Answer {
     #[must_use]
     pub fn cut(self) -> Self {
         match self.0 {
-            Act::Reply(reply) | Act::Cut(reply) => Self(Act::Cut(reply)),
+            Act::Reply(reply) | Act::Cut(reply) | Act::Stall(reply) => Self(Act::Cut(reply)),
+            Act::Hang | Act::Reset => self,
+        }
+    }
+
+    /// The same answer, but it stops after half of the body and the connection stays open.
+    #[must_use]
+    pub fn stall(self) -> Self {
+        match self.0 {
+            Act::Reply(reply) | Act::Cut(reply) | Act::Stall(reply) => Self(Act::Stall(reply)),
             Act::Hang | Act::Reset => self,
         }
     }
@@ -123,28 +135,26 @@ impl Answer {
     pub(super) fn whole_status(&self) -> Option<StatusCode> {
         match &self.0 {
             Act::Reply(reply) => Some(reply.status),
-            Act::Cut(_) | Act::Hang | Act::Reset => None,
+            Act::Cut(_) | Act::Stall(_) | Act::Hang | Act::Reset => None,
         }
     }
 
     fn reply(&mut self) -> Option<&mut Reply> {
         match &mut self.0 {
-            Act::Reply(reply) | Act::Cut(reply) => Some(reply),
+            Act::Reply(reply) | Act::Cut(reply) | Act::Stall(reply) => Some(reply),
             Act::Hang | Act::Reset => None,
         }
     }
 }
 
 impl Reply {
-    pub(super) fn into_response(self, cut: bool) -> Response<ReplyBody> {
-        let sent = if cut { self.body.slice(..self.body.len() / 2) } else { self.body.clone() };
-        let mut response = Response::new(ReplyBody {
-            rest: (!sent.is_empty()).then_some(sent),
-            end: if cut { End::CutOnceSent } else { End::Whole },
-        });
+    pub(super) fn into_response(self, end: End) -> Response<ReplyBody> {
+        let is_whole = end == End::Whole;
+        let sent = if is_whole { self.body.clone() } else { self.body.slice(..self.body.len() / 2) };
+        let mut response = Response::new(ReplyBody { rest: (!sent.is_empty()).then_some(sent), end });
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
-        if cut {
+        if !is_whole {
             // At least one byte must be missing, or the client could not see that the answer is cut.
             response.headers_mut().insert(CONTENT_LENGTH, self.body.len().max(1).into());
         }
@@ -172,6 +182,7 @@ impl Body for ReplyBody {
                 Poll::Pending
             }
             End::CutNow => Poll::Ready(Some(Err(CutHere))),
+            End::Never => Poll::Pending,
         }
     }
 

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::answer::{Act, Answer, ReplyBody};
+use super::answer::{Act, Answer, End, ReplyBody};
 use super::{Recorded, Script};
 
 /// The largest body that is taken, sent and decoded.
@@ -73,8 +73,9 @@ async fn answer(
         Err(_cut_or_too_large) => Answer::status(StatusCode::PAYLOAD_TOO_LARGE),
     };
     match answer.0 {
-        Act::Reply(reply) => Ok(reply.into_response(false)),
-        Act::Cut(reply) => Ok(reply.into_response(true)),
+        Act::Reply(reply) => Ok(reply.into_response(End::Whole)),
+        Act::Cut(reply) => Ok(reply.into_response(End::CutOnceSent)),
+        Act::Stall(reply) => Ok(reply.into_response(End::Never)),
         Act::Hang => pending().await,
         Act::Reset => {
             reset.notify_one();

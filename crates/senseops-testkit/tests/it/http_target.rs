@@ -96,6 +96,20 @@ async fn a_hanging_answer_ends_when_the_target_stops() {
 }
 
 #[tokio::test]
+async fn a_stalled_answer_stays_unfinished_until_the_target_stops() {
+    let target = HttpTarget::start().await.unwrap();
+    let address = target.address();
+    target.answer_next(Answer::ok("whole").stall());
+    let stopped = async {
+        target.wait_for(1, LONG).await.unwrap();
+        target.stop().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(post(address, "", b"taken"), stopped);
+    assert!(!answer.unwrap_or_default().contains("whole"));
+    assert_eq!(target.requests()[0].status, None);
+}
+
+#[tokio::test]
 async fn a_stopped_target_refuses_and_comes_back_on_the_same_port() {
     let target = HttpTarget::down().unwrap();
     for _ in 0..2 {

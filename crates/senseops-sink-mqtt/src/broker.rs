@@ -1,0 +1,130 @@
+//! One broker: where it is, who we are, and what it is told about us.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use rumqttc::{LastWill, MqttOptions, NetworkOptions, QoS, Transport};
+use senseops_core::{Build, BuildError};
+use senseops_net::{origin_of, resolve};
+
+use crate::MqttConfig;
+
+/// The ports that the names of the schemes stand for.
+const PORT: u16 = 1883;
+const PORT_WITH_TLS: u16 = 8883;
+
+/// The longest answer that a broker has for somebody who subscribes to nothing, by far.
+const MAX_ANSWER_BYTES: usize = 1024;
+
+/// How many letters of the component's name a client id has: the standard promises that 23 are taken.
+const CLIENT_ID_LETTERS: usize = 7;
+
+/// A broker and our place at it.
+pub(crate) struct Broker {
+    pub(crate) options: MqttOptions,
+    pub(crate) network: NetworkOptions,
+    /// Scheme, host and port, for sentences.
+    pub(crate) origin: String,
+    pub(crate) client_id: String,
+    /// How long it may take to answer anything.
+    pub(crate) timeout: Duration,
+    pub(crate) keep_alive: Duration,
+    pub(crate) max_in_flight: usize,
+    /// Where it is published whether we are there.
+    pub(crate) status: Option<String>,
+    pub(crate) is_encrypted: bool,
+    pub(crate) has_login: bool,
+}
+
+impl Broker {
+    /// Reads secrets and certificates; connects to nothing.
+    pub(crate) async fn new(config: &MqttConfig, build: &Build) -> Result<Self, BuildError> {
+        let url = &config.broker;
+        let default_port = if config.is_encrypted() { PORT_WITH_TLS } else { PORT };
+        let client_id = config.client_id.clone().unwrap_or_else(|| client_id(&build.component));
+        let host = url.host_str().unwrap_or_default();
+        let mut options = MqttOptions::new(&client_id, host, url.port().unwrap_or(default_port));
+        options
+            .set_keep_alive(config.keep_alive.get())
+            .set_max_packet_size(MAX_ANSWER_BYTES, config.max_packet_size.get())
+            // Its bookkeeping of messages is not used, so it need not be large.
+            .set_inflight(1);
+        if let Some(login) = &config.login {
+            options
+                .set_credentials(&login.username, resolve(&login.password, "password", &build.files).await?);
+        }
+        if config.is_encrypted() {
+            options.set_transport(Transport::tls_with_config(
+                config.tls.client_config("tls", &build.files).await?.into(),
+            ));
+        }
+        let status = config.status_topic();
+        if let Some(topic) = &status {
+            options.set_last_will(LastWill::new(topic, OFFLINE, QoS::AtLeastOnce, true));
+        }
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        // The real limit is that of the caller, to the millisecond.
+        network.set_connection_timeout(config.timeout.get().as_secs().saturating_add(1));
+        Ok(Self {
+            options,
+            network,
+            origin: origin_of(url),
+            client_id,
+            timeout: config.timeout.get(),
+            keep_alive: config.keep_alive.get(),
+            max_in_flight: usize::from(config.max_in_flight),
+            status,
+            is_encrypted: config.is_encrypted(),
+            has_login: config.login.is_some(),
+        })
+    }
+
+    /// The same broker for somebody who only looks, under a name that pushes nobody out. If it hangs up properly, its
+    /// will is void.
+    pub(crate) fn for_a_look(mut self) -> Self {
+        self.client_id = client_id(&format!("{}.look", self.client_id));
+        self.options.set_client_id(self.client_id.clone());
+        self
+    }
+}
+
+/// What the status topic says while we are there, and when we are not.
+pub(crate) const ONLINE: &str = "online";
+pub(crate) const OFFLINE: &str = "offline";
+
+/// The same at each start, so that the broker ends a connection of ours that it still believes in, and its last will
+/// comes before our return; another one for each machine and component.
+fn client_id(component: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    (host_name(), component).hash(&mut hasher);
+    let name = component.rsplit('.').next().unwrap_or(component);
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).take(CLIENT_ID_LETTERS).collect();
+    format!("sos{letters}{:013x}", hasher.finish() >> 12)
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_id_fits_every_broker_and_differs_by_component() {
+        for component in ["mqtt.main", "mqtt.a_long_name_of_a_sink", "mqtt.ä"] {
+            let id = client_id(component);
+            assert!(id.len() <= 23 && id.chars().all(|char| char.is_ascii_alphanumeric()), "{id}");
+            assert_eq!(id, client_id(component));
+        }
+        assert!(client_id("mqtt.main").starts_with("sosmain"));
+        assert_ne!(client_id("mqtt.main"), client_id("mqtt.main2"));
+    }
+}

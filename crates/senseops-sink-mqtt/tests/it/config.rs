@@ -1,0 +1,104 @@
+//! What operators read when something in their configuration is wrong, and that the sample says what is true.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use senseops_core::settings::Secret;
+use senseops_core::{PlanSinks, SinkConfig};
+use senseops_sink_mqtt::{Login, MqttConfig};
+use senseops_testkit::sample;
+
+fn config(yaml: &str) -> MqttConfig {
+    serde_saphyr::from_str(yaml).unwrap()
+}
+
+fn error_of(json: &str) -> String {
+    match serde_json::from_str::<MqttConfig>(json) {
+        Ok(config) => {
+            config.plan_sinks().map_or_else(|error| format!("{}: {error}", error.key), |_| "planned".into())
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn the_sample_is_the_default() {
+    assert_eq!(serde_json::from_str::<MqttConfig>("{}").unwrap(), MqttConfig::default());
+    assert!(MqttConfig::SAMPLE.lines().all(|line| line.is_empty() || line.trim_start().starts_with('#')));
+}
+
+#[test]
+fn every_key_of_the_sample_works() {
+    let config = config(&sample::uncommented(MqttConfig::SAMPLE));
+    let login = Login { username: "senseops".into(), password: Secret::Env("MQTT_PASSWORD".into()) };
+    assert_eq!(config.login, Some(login));
+    assert_eq!(config.client_id.as_deref(), Some("sos-monitoring-main"));
+    assert!(config.tls.identity.is_some());
+    let optional = MqttConfig { tls: MqttConfig::default().tls, login: None, client_id: None, ..config };
+    assert_eq!(optional, MqttConfig::default());
+}
+
+#[test]
+fn topics_can_be_switched_off() {
+    let config = config("status: null\nuser_events: { everything: null, session_stop: ~ }");
+    assert_eq!(config.status, None);
+    let topics: Vec<_> = config.user_events.iter().map(|(name, _)| name).collect();
+    assert_eq!(topics, ["session_start", "connection_open", "connection_close"]);
+}
+
+#[test]
+fn mistakes_are_explained() {
+    let mistakes = [
+        r#"{"qos": 2}"#,
+        r#"{"brokr": "x"}"#,
+        r#"{"broker": "broker:1883"}"#,
+        r#"{"broker": "broker"}"#,
+        r#"{"broker": "mqtt:///"}"#,
+        r#"{"broker": "mqtt://anna:canary@broker"}"#,
+        r#"{"broker": "mqtt://broker/topic"}"#,
+        r#"{"broker": "mqtts://[::1]:8883"}"#,
+        r#"{"username": "anna"}"#,
+        r#"{"password": {"env": "P"}}"#,
+        r#"{"client_id": ""}"#,
+        r#"{"max_in_flight": 0}"#,
+        r#"{"keep_alive": "20h"}"#,
+        r#"{"max_packet_size": "1GiB"}"#,
+        r#"{"base_topic": "a/#/"}"#,
+        r#"{"status": "+"}"#,
+        r#"{"user_events": {"everything": ""}}"#,
+    ];
+    let said: Vec<String> = mistakes.iter().map(|json| error_of(json)).collect();
+    assert!(!said.concat().contains("canary"));
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    2 is not 0 or 1 at line 1 column 10
+    unknown field `brokr`, expected one of `broker`, `username`, `password`, `tls`, `client_id`, `qos`, `retain`, `keep_alive`, `timeout`, `max_in_flight`, `max_packet_size`, `naming`, `base_topic`, `status`, `user_events` at line 1 column 8
+    broker: "broker" is neither mqtt nor mqtts
+    relative URL without a base: "broker" at line 1 column 19
+    broker: the host is missing
+    broker: credentials do not belong in the url; set username and password
+    broker: only scheme, host and port; topics are set by `base_topic`
+    broker: TLS needs a host name or an IPv4 address here
+    `username` needs `password`
+    `password` needs `username`
+    client_id: a client id must not be empty; leave it out for our own
+    max_in_flight: must be between 1 and 10000
+    keep_alive: must be between one second and 18 hours
+    max_packet_size: MQTT has no packets above 256 MiB
+    base_topic: nothing can be published to a topic with '#', a wildcard
+    status: nothing can be published to a topic with '+', a wildcard
+    user_events.everything: a topic must not be empty
+    "#);
+}
+
+#[test]
+fn what_weakens_security_is_warned_about() {
+    let warnings = |json: &str| -> Vec<String> {
+        let config: MqttConfig = serde_json::from_str(json).unwrap();
+        assert!(!format!("{config:?}").contains("canary"));
+        config.warnings().into_iter().map(|warning| warning.key).collect()
+    };
+    let text = r#"{"broker": "mqtt://127.0.0.1", "username": "anna", "password": "canary"}"#;
+    assert_eq!(warnings(text), ["password"]);
+    let open = r#"{"broker": "mqtt://broker", "username": "anna", "password": {"env": "P"}, "tls": {"verify": "none"}}"#;
+    assert_eq!(warnings(open), ["tls.verify", "broker"]);
+    let secure = r#"{"broker": "mqtts://broker", "username": "anna", "password": {"env": "P"}}"#;
+    assert_eq!(warnings(secure), [""; 0]);
+}
