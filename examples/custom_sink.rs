@@ -16,7 +16,7 @@ use senseops_sim::{Amount, UserEvents, send};
 use serde::Deserialize;
 
 /// `sinks.tally.<name>` in a configuration file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TallyConfig {
     /// The field whose values are counted.

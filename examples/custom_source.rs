@@ -19,7 +19,7 @@ use serde::Deserialize;
 const LOAD: Kind = Kind::new("example.load");
 
 /// `sources.load.<name>` in a configuration file, or a value in code as below.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoadConfig {
     interval: Span,

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
 }
 
 /// `sinks.black_hole.<name>` in a configuration file.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct BlackHoleConfig {}
 

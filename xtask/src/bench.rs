@@ -3,20 +3,24 @@
 //! CPU comes from the operating system's own accounting of the `sos` process, so a noisy machine disturbs it little.
 //! The load comes from this process, which runs on the same cores.
 
+mod backlog;
+mod delivery;
 mod estate;
-mod program;
 mod scenarios;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use senseops_core::BoxError;
 
-use crate::shell;
+use crate::{figures, shell};
 use scenarios::Scenario;
 use table::Figure;
+
+/// Where the figures go.
+const PATH: &str = "docs/performance.md";
 
 /// The arguments of the task.
 #[derive(Debug, Args)]
@@ -27,6 +31,9 @@ pub(crate) struct Bench {
     /// Only scenarios whose names contain this; the figures are not written.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// The folder of programs that were built before; the figures are not written.
+    #[arg(long, value_name = "FOLDER")]
+    built: Option<PathBuf>,
 }
 
 /// What is measured, and what it is measured against.
@@ -34,10 +41,14 @@ pub(crate) struct Bench {
 struct Binaries {
     sos: PathBuf,
     sim: PathBuf,
+    chaos: PathBuf,
 }
 
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode, BoxError> {
-    let binaries = Binaries::build()?;
+    let binaries = match &bench.built {
+        Some(folder) => Binaries::new(folder),
+        None => Binaries::build()?,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let share = if bench.quick { 0.1 } else { 1.0 };
     let wanted =
@@ -52,8 +63,9 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, BoxError> {
         figures.extend(measured);
     }
     println!("\n{}", table::markdown(&figures));
-    if !bench.quick && bench.only.is_none() {
-        println!("written to {}", table::write(&figures)?.display());
+    if !bench.quick && bench.only.is_none() && bench.built.is_none() {
+        figures::write(PATH, &table::markdown(&figures))?;
+        println!("written to {PATH}");
     }
     let missed = figures.iter().filter(|figure| figure.is_missed()).count();
     println!("{missed} targets missed");
@@ -63,11 +75,13 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, BoxError> {
 impl Binaries {
     fn build() -> Result<Self, BoxError> {
         println!("building the release binaries; the first time this takes some minutes");
-        let packages = ["--package", "senseops", "--package", "senseops-sim"];
-        shell::run(shell::cargo(["build", "--release", "--bins"]).args(packages))?;
-        let target = std::env::var_os("CARGO_TARGET_DIR");
-        let release = target.map_or_else(|| shell::root().join("target"), PathBuf::from).join("release");
-        let binary = |name: &str| release.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-        Ok(Self { sos: binary("sos"), sim: binary("senseops-sim") })
+        let packages = ["senseops", "senseops-sim", "senseops-chaos"].map(|name| ["--package", name]);
+        shell::run(shell::cargo(["build", "--release", "--bins"]).args(packages.as_flattened()))?;
+        Ok(Self::new(&shell::built("release")))
+    }
+
+    fn new(folder: &Path) -> Self {
+        let binary = |name: &str| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+        Self { sos: binary("sos"), sim: binary("senseops-sim"), chaos: binary("senseops-chaos") }
     }
 }

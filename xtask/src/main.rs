@@ -1,10 +1,15 @@
-//! Development tasks: `cargo xtask demo`, `test`, `services`, `ci`, `tidy`, `reference`, `bench`.
+//! Development tasks: `cargo xtask demo`, `test`, `services`, `ci`, `tidy`, `reference`, `bench`,
+//! `chaos`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool speaks to the person at the terminal")]
 
 mod bench;
+mod chaos;
 mod ci;
 mod demo;
+mod figures;
+mod http;
 mod packages;
+mod program;
 mod readme;
 mod reference;
 mod report;
@@ -50,6 +55,8 @@ enum Task {
     },
     /// Measure what events and polls cost, and write docs/performance.md.
     Bench(bench::Bench),
+    /// Break everything around a running pipeline, count every event, and write docs/delivery.md.
+    Chaos(chaos::Chaos),
     /// Check the rules of docs/style.md that no compiler knows.
     Tidy,
     /// Write what is generated: config/sos.reference.yaml and the samples in the READMEs of plugins.
@@ -77,6 +84,7 @@ fn run(task: Task) -> Result<ExitCode, BoxError> {
         Task::Services(services) => services::run(&services),
         Task::Ci { yes } => ci::run(Consent::from_flag(yes)),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Chaos(chaos) => chaos::run(&chaos),
         Task::Tidy => tidy::run(),
         Task::Reference { check } => reference::run(check),
     }

@@ -19,7 +19,13 @@ pub(crate) struct Server {
 }
 
 /// Every server that some test starts.
-pub(crate) const SERVERS: &[Server] = &[Server { name: "influxdb", program: "influxd", package: "influxdb" }];
+pub(crate) const SERVERS: &[Server] = &[
+    Server { name: "influxdb", program: "influxd", package: "influxdb" },
+    Server { name: "mosquitto", program: "mosquitto", package: "mosquitto" },
+];
+
+/// Other programs that `cargo xtask chaos` makes use of.
+pub(crate) const TOOLS: &[Server] = &[Server { name: "faketime", program: "faketime", package: "faketime" }];
 
 /// Whether packages may be installed without asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

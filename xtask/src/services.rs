@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use senseops_core::BoxError;
-use senseops_testkit::{Influxd, InfluxdOptions};
+use senseops_testkit::{Influxd, InfluxdOptions, Mosquitto, MosquittoOptions};
 
 use crate::packages::{self, Consent, SERVERS, Server};
 
@@ -36,6 +36,7 @@ enum Task {
 /// A server that ends when this is dropped.
 enum Running {
     Influxd(Influxd),
+    Mosquitto(Mosquitto),
 }
 
 pub(crate) fn run(services: &Services) -> Result<ExitCode, BoxError> {
@@ -76,6 +77,7 @@ async fn until_interrupted(servers: &[Server]) -> Result<(), BoxError> {
 async fn start(server: &Server) -> Result<Running, BoxError> {
     match server.name {
         "influxdb" => Ok(Running::Influxd(Influxd::start(InfluxdOptions::default()).await?)),
+        "mosquitto" => Ok(Running::Mosquitto(Mosquitto::start(MosquittoOptions::default()).await?)),
         name => Err(format!("{name} has no launcher").into()),
     }
 }
@@ -84,12 +86,14 @@ impl Running {
     fn url(&self) -> String {
         match self {
             Self::Influxd(influxd) => influxd.url(),
+            Self::Mosquitto(mosquitto) => mosquitto.url(),
         }
     }
 
     async fn stop(self) {
         match self {
             Self::Influxd(mut influxd) => influxd.stop().await,
+            Self::Mosquitto(mut mosquitto) => mosquitto.stop().await,
         }
     }
 }

@@ -1,11 +1,13 @@
-//! `cargo xtask test`: the servers that the tests need, then all tests, then all doctests.
+//! `cargo xtask test`: the servers that the tests need, then all tests, all doctests, and the short
+//! form of `cargo xtask chaos`.
 
 use std::process::ExitCode;
 use std::sync::Mutex;
 
 use senseops_core::BoxError;
 
-use crate::packages::{self, Consent, SERVERS};
+use crate::chaos;
+use crate::packages::{self, Consent, SERVERS, TOOLS};
 use crate::report::{Done, Report};
 use crate::shell;
 use crate::tally::Tally;
@@ -22,7 +24,7 @@ pub(crate) fn run(consent: Consent) -> ExitCode {
 /// Adds the steps to those of a larger task, and counts the tests.
 pub(crate) fn steps(report: &mut Report, consent: Consent) -> Tally {
     let mut total = Tally::default();
-    if !report.step("servers", || packages::ensure(SERVERS, consent).map(Done::Passed)) {
+    if !report.step("servers", || packages::ensure(&[SERVERS, TOOLS].concat(), consent).map(Done::Passed)) {
         // Without its servers a test could only fail, some minutes later.
         return total;
     }
@@ -32,6 +34,8 @@ pub(crate) fn steps(report: &mut Report, consent: Consent) -> Tally {
     }
     report.step("tests", || counted(&mut total, runner.run()));
     report.step("doctests", || counted(&mut total, &["test", "--workspace", "--doc", "--no-fail-fast"]));
+    // Its programs were built with the tests.
+    report.step("chaos", || Ok(Done::Passed(chaos::short()?)));
     total
 }
 

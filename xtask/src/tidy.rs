@@ -3,6 +3,7 @@
 //! Each check is a function from the text files of the repository to findings, so each is tested on a small tree
 //! that breaks its rule. The last test here is the check itself: `cargo test -p xtask` fails on an untidy tree.
 
+mod bounds;
 mod decisions;
 mod edges;
 mod manifests;
@@ -35,6 +36,7 @@ enum Rule {
     FeatureGate,
     Banned,
     ConfigStruct,
+    Bound,
     PluginFile,
     Generated,
     Version,
@@ -47,13 +49,14 @@ enum Rule {
 
 impl Rule {
     #[cfg(test)]
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::FirstLine,
         Self::Length,
         Self::TableOfContents,
         Self::FeatureGate,
         Self::Banned,
         Self::ConfigStruct,
+        Self::Bound,
         Self::PluginFile,
         Self::Generated,
         Self::Version,
@@ -73,6 +76,7 @@ impl Rule {
             Self::FeatureGate => ("feature-gate", "plugins"),
             Self::Banned => ("banned", "words-that-are-not-used"),
             Self::ConfigStruct => ("config-struct", "configuration"),
+            Self::Bound => ("bound", "bounds"),
             Self::PluginFile => ("plugin-file", "plugins"),
             Self::Generated => ("generated", "plugins"),
             Self::Version => ("version", "dependencies"),
@@ -116,6 +120,7 @@ pub(crate) fn findings() -> Result<Vec<Finding>, BoxError> {
     let tree = Tree::read(shell::root())?;
     let mut findings = Vec::new();
     findings.extend(sources::check(&tree));
+    findings.extend(bounds::check(&tree));
     findings.extend(plugins::check(&tree));
     findings.extend(manifests::check(&tree));
     findings.extend(edges::check(&tree, &edges::of_workspace(shell::root())?));

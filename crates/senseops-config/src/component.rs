@@ -41,15 +41,7 @@ fn planned<P>(
     planned: Result<Vec<P>, PlanError>,
     part: fn(&P) -> Option<&str>,
 ) -> Option<Vec<P>> {
-    for warning in warnings {
-        let path = path.dotted(&warning.key);
-        // A secret that a variable gives is where `{ env: NAME }` would have it, not in a file.
-        let is_well_kept =
-            path.last().is_some_and(is_secret_name) && reader.locator().is_from_environment(&path);
-        if !is_well_kept {
-            reader.warning(&path, warning.message);
-        }
-    }
+    note_warnings(reader, path, warnings);
     let components = match planned {
         Ok(components) => components,
         Err(error) => {
@@ -67,4 +59,17 @@ fn planned<P>(
         return None;
     }
     Some(components)
+}
+
+/// Notes what should be known about the table at `path`.
+pub(crate) fn note_warnings(reader: &mut Reader<'_>, path: &KeyPath, warnings: Vec<Warning>) {
+    for warning in warnings {
+        let path = path.dotted(&warning.key);
+        // A secret that a variable gives is where `{ env: NAME }` would have it, not in a file.
+        let is_well_kept =
+            path.last().is_some_and(is_secret_name) && reader.locator().is_from_environment(&path);
+        if !is_well_kept {
+            reader.warning(&path, warning.message);
+        }
+    }
 }

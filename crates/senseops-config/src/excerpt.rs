@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use senseops_core::settings::is_secret_name;
 
+use crate::suggest::nearest;
+
 /// A line of a file, with what is meant marked below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Excerpt {
@@ -27,6 +29,9 @@ enum Parent {
     /// A table of request headers: any of them may be a secret.
     Headers,
 }
+
+/// What the keys of secrets are mostly called. Those who misspell one have written a secret all the same.
+const SECRETS: [&str; 5] = ["password", "passphrase", "token", "secret", "api_key"];
 
 /// Longer lines are cut: they are data, not configuration that someone reads.
 const MAX_COLUMNS: usize = 160;
@@ -93,15 +98,30 @@ fn masked(line: &str, parent: Parent) -> String {
     }
 }
 
-/// Where the value of a secret key begins. Tables are shown: they say where the secret is, not what it is.
+/// Where the value of a secret key begins. A table that says where the secret is, and not what it is, is shown.
 fn secret_value(line: &str, parent: Parent) -> Option<usize> {
     let mut in_headers = parent == Parent::Headers;
     keys(line).find_map(|(key, colon)| {
         let value = line.get(colon + 1..)?.trim_start();
-        let hidden = in_headers || is_secret_name(key);
+        let in_secret = parent == Parent::Secret && !is_place(key);
+        let hidden = in_headers || in_secret || may_be_secret(key);
         in_headers |= is_headers(key);
-        (hidden && !value.is_empty() && !value.starts_with('{')).then_some(line.len() - value.len())
+        let says_where = value.strip_prefix('{').is_some_and(|inside| {
+            let first = keys(inside).next();
+            inside.trim().is_empty() || first.is_some_and(|(key, _)| is_place(key))
+        });
+        (hidden && !value.is_empty() && !says_where).then_some(line.len() - value.len())
     })
+}
+
+/// Whether the key names a secret, or seems to be meant to.
+fn may_be_secret(key: &str) -> bool {
+    is_secret_name(key) || nearest(key, SECRETS).is_some()
+}
+
+/// Whether a secret that is a table says by this key where it is kept.
+fn is_place(key: &str) -> bool {
+    matches!(key, "env" | "file")
 }
 
 /// What looks like a key in a line, with the place of its colon.
@@ -232,6 +252,10 @@ mod tests {
             ("  Authorization: Bearer canary", "  Authorization: ***"),
             ("  \"insertApiKey\": canary", "  \"insertApiKey\": ***"),
             ("  password: { env: NAME }", "  password: { env: NAME }"),
+            ("  passwort: canary", "  passwort: ***"),
+            ("  tokne: canary", "  tokne: ***"),
+            ("  password: { value: canary }", "  password: ***"),
+            ("  password: { \"file\": NAME }", "  password: { \"file\": NAME }"),
             ("  url: http://influx:8086", "  url: http://influx:8086"),
             ("  token:", "  token:"),
             ("  url: admin:canary@server1:4747", "  url: ***"),
@@ -268,10 +292,12 @@ servers:
     env: NAME
   tokens:
   - canary
+  api_key:
+    value: canary
   name: b
 ";
         let shown: Vec<_> =
-            (1..=18).filter_map(|number| Excerpt::new(text, number, 1, 1)).map(|e| e.line).collect();
+            (1..=20).filter_map(|number| Excerpt::new(text, number, 1, 1)).map(|e| e.line).collect();
         insta::assert_snapshot!(shown.join("\n"), @"
         servers:
         - url: https://a
@@ -290,6 +316,8 @@ servers:
             env: NAME
           tokens:
           - ***
+          api_key:
+            value: ***
           name: b
         ");
     }

@@ -20,6 +20,7 @@
 
 mod component;
 mod document;
+mod effective;
 mod excerpt;
 mod key_path;
 mod layers;
@@ -28,6 +29,7 @@ mod plan;
 mod problem;
 mod read;
 mod registry;
+mod section;
 mod sentence;
 mod suggest;
 mod syntax;

@@ -10,6 +10,7 @@ use crate::plan::plan;
 use crate::problem::{Place, Problem, Problems, Severity};
 use crate::read::Reader;
 use crate::registry::Registry;
+use crate::section::Sections;
 
 /// A configuration that can be used.
 #[derive(Debug)]
@@ -20,6 +21,14 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// Shows where a setting was written, for errors that come later.
     pub locator: Locator,
+    sections: Sections,
+}
+
+impl Loaded {
+    /// A table of the program, see [`Registry::section`]; `None` if it was not written.
+    pub fn section<C: 'static>(&self) -> Option<&C> {
+        self.sections.of()
+    }
 }
 
 /// Loads files, the later ones laid upon the earlier ones, and the environment upon them all; see
@@ -64,11 +73,11 @@ fn assemble(
     }
     let (locator, problems) = Locator::new(documents, environment);
     let mut reader = Reader::new(&locator, problems);
-    let plan = plan(registry, locator.merged(), &mut reader);
+    let (plan, sections) = plan(registry, locator.merged(), &mut reader);
     let failed = reader.failed();
     let mut found = reader.into_problems();
     found.sort_by_cached_key(|problem| locator.order_of(problem));
-    if failed { Err(Problems::new(found)) } else { Ok(Loaded { plan, warnings: found, locator }) }
+    if failed { Err(Problems::new(found)) } else { Ok(Loaded { plan, warnings: found, locator, sections }) }
 }
 
 /// The usable documents, and what is wrong with the others.

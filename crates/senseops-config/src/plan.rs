@@ -2,16 +2,17 @@
 
 use figment::value::{Tag, Value};
 use senseops_core::LabelSet;
-use senseops_engine::{Delivery, Only, Plan, SinkSpec, SourceSpec};
+use senseops_engine::{Delivery, Only, Plan, RateLimit, SinkSpec, SourceSpec};
 use serde::de::DeserializeOwned;
 
 use crate::key_path::KeyPath;
 use crate::read::{Reader, Table};
 use crate::registry::{Entry, Registry, Role};
+use crate::section::Sections;
 use crate::sentence;
 use crate::suggest::{listed, nearest};
 
-/// The top-level keys.
+/// The top-level keys that every program has.
 const SECTIONS: [&str; 3] = ["pipeline", "sources", "sinks"];
 
 /// The top-level key of configuration files of Butler SOS.
@@ -27,19 +28,22 @@ struct Component {
 }
 
 /// Plans everything, as far as that is possible; what is not is noted by the reader.
-pub(crate) fn plan(registry: &Registry, mut root: Table, reader: &mut Reader<'_>) -> Plan {
+pub(crate) fn plan(registry: &Registry, mut root: Table, reader: &mut Reader<'_>) -> (Plan, Sections) {
     if root.contains_key(BUTLER_SOS) {
         reader.key_error(
             &KeyPath::root(BUTLER_SOS),
             "this is a configuration file of Butler SOS, which cannot be read yet; \
              docs/compatibility.md names the key that stands for each of its keys",
         );
-        return Plan::default();
+        return Default::default();
     }
+    let sections = read_sections(registry, &mut root, reader);
     let mut section = |key: &str| root.remove(key).unwrap_or(Value::Dict(Tag::Default, Table::new()));
     let (pipeline, sources, sinks) = (section("pipeline"), section("sources"), section("sinks"));
+    let known: Vec<_> =
+        SECTIONS.into_iter().chain(registry.sections().iter().map(|section| section.key)).collect();
     for key in root.keys() {
-        reader.key_error(&KeyPath::root(key), sentence::unknown_key(key, &SECTIONS));
+        reader.key_error(&KeyPath::root(key), sentence::unknown_key(key, &known));
     }
 
     let pipeline_path = KeyPath::root("pipeline");
@@ -51,16 +55,31 @@ pub(crate) fn plan(registry: &Registry, mut root: Table, reader: &mut Reader<'_>
     if !reader.failed() {
         something_to_run(&plan, reader);
     }
-    plan
+    (plan, sections)
+}
+
+/// The tables of the program. One that is not written, or emptied, is not there.
+fn read_sections(registry: &Registry, root: &mut Table, reader: &mut Reader<'_>) -> Sections {
+    let mut sections = Sections::default();
+    for section in registry.sections() {
+        let Some(value) = root.remove(section.key).filter(|value| !matches!(value, Value::Empty(..))) else {
+            continue;
+        };
+        if let Some(table) = optional_table(reader, &KeyPath::root(section.key), value, "its settings") {
+            sections.read(section, table, reader);
+        }
+    }
+    sections
 }
 
 fn plan_sources(registry: &Registry, section: Value, reader: &mut Reader<'_>) -> Vec<SourceSpec> {
     let mut specs = Vec::new();
     for (entry, mut component) in components(registry, Role::Source, registry.sources(), section, reader) {
         let labels: LabelSet = take(reader, &mut component, "labels");
+        let rate_limit: Option<RateLimit> = take(reader, &mut component, "rate_limit");
         let planned = (entry.plan)(reader, &component.path, component.table);
         if let (true, Some(components)) = (component.enabled, planned) {
-            specs.push(SourceSpec { name: component.name, labels, components });
+            specs.push(SourceSpec { name: component.name, labels, rate_limit, components });
         }
     }
     specs

@@ -2,17 +2,21 @@
 
 use std::fmt;
 
-use senseops_core::{PlannedSink, PlannedSource, SinkConfig, SourceConfig};
+use senseops_core::settings::Warning;
+use senseops_core::{PlanError, PlannedSink, PlannedSource, SinkConfig, SourceConfig};
+use serde::de::DeserializeOwned;
 
 use crate::component::{plan_sink, plan_source};
 use crate::key_path::KeyPath;
 use crate::read::{Reader, Table};
+use crate::section::Section;
 
 /// The plugins that a configuration can name. A list: nothing registers itself.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     sources: Vec<Entry<PlannedSource>>,
     sinks: Vec<Entry<PlannedSink>>,
+    sections: Vec<Section>,
 }
 
 /// A kind of source or sink.
@@ -68,6 +72,19 @@ impl Registry {
         self
     }
 
+    /// With one more table at the root of the configuration, for the program itself; see
+    /// [`Loaded::section`](crate::Loaded::section). `check` gives what should be known about it, or what is wrong with it
+    /// although every value has the right type.
+    #[must_use]
+    pub fn section<C: DeserializeOwned + Send + Sync + 'static>(
+        mut self,
+        key: &'static str,
+        check: fn(&C) -> Result<Vec<Warning>, PlanError>,
+    ) -> Self {
+        self.sections.push(Section::new(key, check));
+        self
+    }
+
     /// All plugins: sources, then sinks, each in the order in which they were added.
     pub fn plugins(&self) -> impl Iterator<Item = Plugin> + '_ {
         self.sources.iter().map(|entry| entry.plugin).chain(self.sinks.iter().map(|entry| entry.plugin))
@@ -79,6 +96,10 @@ impl Registry {
 
     pub(crate) fn sinks(&self) -> &[Entry<PlannedSink>] {
         &self.sinks
+    }
+
+    pub(crate) fn sections(&self) -> &[Section] {
+        &self.sections
     }
 
     /// A plugin whose name is taken by another of the same role, so that it is not clear which one is meant.

@@ -2,12 +2,20 @@
 
 mod args;
 mod check;
+mod dead_letters;
 mod demo;
 mod exit;
+mod instance;
+mod journal;
 mod logging;
 mod output;
+mod reload;
 mod run;
+mod screen;
 mod signals;
+mod table;
+mod tap;
+mod top;
 
 use std::env;
 use std::ffi::OsString;
@@ -18,6 +26,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 use senseops_config::Registry;
 use senseops_core::chain;
+use senseops_web::WebConfig;
 use tokio::runtime;
 
 use args::{Args, Command};
@@ -31,13 +40,13 @@ pub fn run(registry: Registry) -> ExitCode {
     run_with(registry, env::args_os())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a distribution's main is one expression")]
 /// Runs the program with the plugins of `registry` and these arguments, the first of which is its name.
 pub fn run_with(registry: Registry, arguments: impl IntoIterator<Item: Into<OsString> + Clone>) -> ExitCode {
     let args = match Args::try_parse_from(arguments) {
         Ok(args) => args,
         Err(answer) => return usage(&answer),
     };
+    let registry = registry.section("web", WebConfig::check);
     let logs = logging::start(&args);
     match dispatch(&args.command, &registry, logs) {
         Ok(exit) => exit.into(),
@@ -52,8 +61,13 @@ pub fn run_with(registry: Registry, arguments: impl IntoIterator<Item: Into<OsSt
 
 fn dispatch(command: &Command, registry: &Registry, logs: logging::Logs) -> io::Result<Exit> {
     match command {
-        Command::Run(files) => on_runtime(run::run(registry, files)),
+        Command::Run(run) => on_runtime(run::run(registry, run)),
         Command::Check(check) => on_runtime(check::check(registry, check)),
+        Command::Reload(access) => on_runtime(reload::reload(registry, access)),
+        Command::Top(top) => on_runtime(top::top(registry, top)),
+        Command::Tap(tap) => on_runtime(tap::tap(registry, tap)),
+        Command::Journal(journal) => on_runtime(journal::journal(registry, journal)),
+        Command::DeadLetters(command) => on_runtime(dead_letters::dead_letters(registry, command)),
         Command::Demo(demo) => on_runtime(demo::demo(registry, demo, logs)),
         Command::Plugins => plugins(registry),
         Command::Sample { plugin } => sample(registry, plugin),

@@ -13,5 +13,7 @@ pub fn builtin() -> Registry {
     let registry = registry.sink::<senseops_sink_console::ConsoleConfig>();
     #[cfg(feature = "sink-influx")]
     let registry = registry.sink::<senseops_sink_influx::InfluxConfig>();
+    #[cfg(feature = "sink-mqtt")]
+    let registry = registry.sink::<senseops_sink_mqtt::MqttConfig>();
     registry
 }

@@ -1,11 +1,12 @@
 //! A simulated estate in a process of its own, so that it costs no more than it must on cores that it shares.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use senseops_core::BoxError;
+
+use crate::http;
 
 /// Servers and an InfluxDB, until it is dropped.
 pub(crate) struct Estate {
@@ -49,12 +50,7 @@ impl Estate {
 
     /// How many points were written to its InfluxDB.
     pub(crate) fn points(&self) -> Result<u64, BoxError> {
-        let mut stream = TcpStream::connect(&self.target)?;
-        write!(stream, "GET /points HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let body = answer.rsplit("\r\n\r\n").next().unwrap_or_default();
-        Ok(body.trim().parse()?)
+        Ok(http::get(&self.target, "/points")?.trim().parse()?)
     }
 }
 

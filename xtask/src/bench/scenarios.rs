@@ -10,10 +10,10 @@ use senseops_testkit::{Influxd, InfluxdOptions};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use super::Binaries;
 use super::estate::Estate;
-use super::program::{Ended, Sos};
 use super::table::{Figure, Target};
+use super::{Binaries, backlog, delivery};
+use crate::program::{Ended, Sos};
 
 /// How many different datagrams the load cycles through.
 const DATAGRAMS: usize = 5_000;
@@ -36,6 +36,14 @@ pub(crate) enum Scenario {
     UdpToInfluxOnDisk,
     /// User events into a target that answers 204 at once.
     UdpToNoContent,
+    /// User events with the journal on disk, against the same in memory.
+    JournalOnDisk,
+    /// User events to a Mosquitto, at least once.
+    UdpToMqtt,
+    /// Numbered events while another sink is far behind.
+    Backlog,
+    /// A start with much to deliver.
+    Recovery,
     /// Two servers polled every five seconds, from the start on.
     TwoServers,
     /// Fifty servers polled every second.
@@ -45,19 +53,23 @@ pub(crate) enum Scenario {
 }
 
 /// What came of a load of datagrams.
-struct Load {
-    sent: u64,
+pub(super) struct Load {
+    pub(super) sent: u64,
     /// Seconds.
-    cpu: f64,
-    ended: Ended,
+    pub(super) cpu: f64,
+    pub(super) ended: Ended,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::UdpToNowhere,
         Self::UdpToInfluxInMemory,
         Self::UdpToInfluxOnDisk,
         Self::UdpToNoContent,
+        Self::JournalOnDisk,
+        Self::UdpToMqtt,
+        Self::Backlog,
+        Self::Recovery,
         Self::TwoServers,
         Self::FiftyServers,
         Self::ThousandServers,
@@ -69,6 +81,10 @@ impl Scenario {
             Self::UdpToInfluxInMemory => "udp to influxdb, journal in memory",
             Self::UdpToInfluxOnDisk => "udp to influxdb, journal on disk",
             Self::UdpToNoContent => "udp to 204",
+            Self::JournalOnDisk => "journal on disk against in memory",
+            Self::UdpToMqtt => "udp to mqtt",
+            Self::Backlog => "backlog",
+            Self::Recovery => "recovery",
             Self::TwoServers => "2 servers",
             Self::FiftyServers => "50 servers",
             Self::ThousandServers => "1000 servers",
@@ -77,7 +93,7 @@ impl Scenario {
 
     /// Measures with this share of the full load.
     pub(super) async fn measure(self, binaries: &Binaries, share: f64) -> Result<Vec<Figure>, BoxError> {
-        let Binaries { sos, sim } = binaries;
+        let Binaries { sos, sim, chaos } = binaries;
         match self {
             Self::UdpToNowhere => udp_to_nowhere(sos, share).await,
             Self::UdpToInfluxInMemory => {
@@ -89,6 +105,10 @@ impl Scenario {
                 udp_to_influxdb(sos, share, "on disk", &pipeline, Target::AtMost(14.0)).await
             }
             Self::UdpToNoContent => udp_to_no_content(sos, share).await,
+            Self::JournalOnDisk => delivery::journal_on_disk(sos, share).await,
+            Self::UdpToMqtt => delivery::udp_to_mqtt(sos, share).await,
+            Self::Backlog => backlog::cost(chaos, share).await,
+            Self::Recovery => backlog::recovery(chaos, share).await,
             Self::TwoServers => two_servers(sos, sim, share).await,
             Self::FiftyServers => {
                 let cpu = polling(sos, sim, 50, 60.0 * share).await?;
@@ -268,7 +288,7 @@ async fn polling(sos: &Path, sim: &Path, servers: u32, seconds: f64) -> Result<f
 }
 
 /// Sends user events to a program with this configuration, waits until they are `stored`, and tells what it took.
-async fn udp_load<Fut: Future<Output = Result<(), BoxError>>>(
+pub(super) async fn udp_load<Fut: Future<Output = Result<(), BoxError>>>(
     sos: &Path,
     yaml: &str,
     rate: u32,
@@ -288,7 +308,7 @@ async fn udp_load<Fut: Future<Output = Result<(), BoxError>>>(
     Ok(Load { sent, cpu, ended: program.stop()? })
 }
 
-async fn until(done: impl AsyncFn() -> bool) -> Result<(), BoxError> {
+pub(super) async fn until(done: impl AsyncFn() -> bool) -> Result<(), BoxError> {
     let begin = Instant::now();
     while !done().await {
         if begin.elapsed() > PATIENCE {
@@ -299,7 +319,7 @@ async fn until(done: impl AsyncFn() -> bool) -> Result<(), BoxError> {
     Ok(())
 }
 
-fn micros_per_event(cpu: f64, events: u64) -> f64 {
+pub(super) fn micros_per_event(cpu: f64, events: u64) -> f64 {
     cpu * 1e6 / to_f64(events.max(1))
 }
 
@@ -307,7 +327,7 @@ fn percent(part: u64, whole: u64) -> f64 {
     100.0 * to_f64(part) / to_f64(whole.max(1))
 }
 
-fn part(whole: u64, share: f64) -> u64 {
+pub(super) fn part(whole: u64, share: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -318,6 +338,6 @@ fn part(whole: u64, share: f64) -> u64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a bench are far below 2⁵³")]
-fn to_f64(count: u64) -> f64 {
+pub(super) fn to_f64(count: u64) -> f64 {
     count as f64
 }

@@ -1,15 +1,6 @@
 //! The table of figures, for the terminal and for docs/performance.md.
-#![expect(clippy::disallowed_methods, reason = "a tool may wait for a disk")]
 
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use senseops_core::BoxError;
-
-use crate::shell;
-
-const PATH: &str = "docs/performance.md";
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -65,31 +56,4 @@ pub(crate) fn markdown(figures: &[Figure]) -> String {
         format!("| {what} | {others} | {target}{unit} | {ours:.3} {unit} | {missed}{remark} |\n")
     };
     head.to_owned() + &figures.iter().map(row).collect::<String>()
-}
-
-/// Replaces the figures in the document, and leaves what people wrote around them.
-pub(crate) fn write(figures: &[Figure]) -> Result<PathBuf, BoxError> {
-    const BEGIN: &str = "<!-- figures -->\n";
-    const END: &str = "<!-- /figures -->";
-    let path = shell::root().join(PATH);
-    let text = fs::read_to_string(&path)?;
-    let (before, rest) =
-        text.split_once(BEGIN).ok_or("docs/performance.md has lost its <!-- figures --> mark")?;
-    let (_, after) = rest.split_once(END).ok_or("docs/performance.md has lost its <!-- /figures --> mark")?;
-    let machine = machine();
-    fs::write(&path, format!("{before}{BEGIN}{machine}\n\n{}{END}{after}", markdown(figures)))?;
-    Ok(Path::new(PATH).to_owned())
-}
-
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown CPU");
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let day = jiff::Timestamp::now().strftime("%Y-%m-%d");
-    format!(
-        "Measured on {day}: {cores} cores ({}), Linux {}.",
-        model.trim_start_matches(['\t', ' ', ':']),
-        kernel.trim()
-    )
 }

@@ -29,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("senseops-qlik", &["senseops-core", "senseops-net"]),
     ("senseops-engine", &["senseops-core", "senseops-journal"]),
     ("senseops-config", &["senseops-core", "senseops-engine"]),
+    ("senseops-web", &["senseops-core", "senseops-engine", "senseops-net"]),
     ("senseops-source-*", &["senseops-core", "senseops-net", "senseops-qlik"]),
     ("senseops-sink-*", &["senseops-core", "senseops-net", "senseops-dialect"]),
     (
@@ -43,8 +44,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "senseops-sim",
             "senseops-sink-*",
             "senseops-source-*",
+            "senseops-web",
         ],
     ),
+    ("senseops-chaos", &["senseops"]),
     ("senseops-examples", &["senseops", "senseops-source-*", "senseops-sink-*"]),
     ("xtask", &["*"]),
 ];

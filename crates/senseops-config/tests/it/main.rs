@@ -7,3 +7,4 @@ mod files;
 mod mistakes;
 mod mistakes_of_yaml;
 mod plugins;
+mod sections;

@@ -195,6 +195,7 @@ impl SinkConfig for Print {
 }
 
 /// Is never built: configuration opens nothing.
+#[derive(PartialEq)]
 struct Never;
 
 #[async_trait]

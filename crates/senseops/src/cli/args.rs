@@ -1,9 +1,13 @@
 //! What can be written on the command line.
 
+mod instance;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+pub(super) use instance::{Access, DeadLetters, Journal, Place, Replay, Tap, Top, View};
 
 /// Collects operational events and delivers them where people look.
 #[derive(Debug, Parser)]
@@ -24,10 +28,22 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Run a pipeline until SIGTERM or Ctrl-C, then deliver what is left.
-    Run(Files),
+    /// Run a pipeline until SIGTERM or Ctrl-C, then deliver what is left. SIGHUP reloads.
+    Run(Run),
     /// Check a configuration without running it.
     Check(Check),
+    /// Make a running instance read its configuration anew.
+    Reload(Access),
+    /// Show what a running instance does, live on a terminal.
+    Top(Top),
+    /// Show events of a running instance as they happen.
+    Tap(Tap),
+    /// Look into the journal, or give up a place in it.
+    #[command(subcommand)]
+    Journal(Journal),
+    /// Look at events that targets refused, or try them again.
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// Run a simulated Qlik Sense estate with a live picture; needs no server, file or privilege.
     Demo(Demo),
     /// List the sources and sinks of this build.
@@ -48,11 +64,23 @@ pub(super) enum Command {
 }
 
 /// The configuration, in one or more files.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Files {
     /// A configuration file; later ones go over earlier ones, and SOS_… environment variables over all.
     #[arg(short, long = "config", value_name = "FILE", required = true)]
     pub(super) config: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) files: Files,
+    /// Reload when a configuration file has changed.
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// Print what the files and the environment say together, without secrets, and end.
+    #[arg(long)]
+    pub(super) print_config: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::{output, run};
 
 pub(super) async fn check(registry: &Registry, args: &args::Check) -> io::Result<Exit> {
-    let Loaded { plan, warnings, locator } = match run::load(registry, &args.files) {
+    let Loaded { plan, warnings, locator, .. } = match run::load(registry, &args.files) {
         Ok(loaded) => loaded,
         Err(problems) => return run::refuse(&problems),
     };

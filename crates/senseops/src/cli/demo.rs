@@ -2,7 +2,6 @@
 
 mod board;
 mod picture;
-mod screen;
 mod story;
 
 use std::io::{self, IsTerminal, Write};
@@ -22,10 +21,10 @@ use super::args;
 use super::exit::Exit;
 use super::logging::Logs;
 use super::run::{exit_of, refuse, refuse_to_open};
-use super::signals;
+use super::screen::Screen;
+use super::signals::{self, Hangup};
 use board::Board;
 use picture::{Picture, Rates};
-use screen::Screen;
 
 /// A simulated day takes ten minutes: quick enough to see the morning rush, slow enough to read.
 const SPEED: f64 = 144.0;
@@ -53,7 +52,7 @@ struct Show<'a> {
 }
 
 pub(super) async fn demo(registry: &Registry, args: &args::Demo, logs: Logs) -> io::Result<Exit> {
-    let (stop, stop_now) = signals::stop_requested()?;
+    let (stop, stop_now) = signals::stop_requested(Hangup::Stops)?;
     let world = World::start(usize::from(args.servers)).await?;
     let board = Arc::new(Board::default());
     let Loaded { mut plan, locator, .. } = match load_str(registry, "demo.yaml", &world.yaml(), []) {

@@ -17,7 +17,7 @@ pub enum Exit {
     Open = 4,
     /// It stopped before every event was delivered, and those left are gone.
     Undelivered = 5,
-    /// `check --connect` found a server or target that does not answer as it should.
+    /// A server, a target or a running instance does not answer as it should.
     Unreachable = 6,
 }
 
@@ -30,7 +30,7 @@ Exit codes:
   3  wrong configuration
   4  a port, file or certificate of the configuration cannot be opened
   5  stopped with undelivered events that are lost (with a journal on disk they are kept)
-  6  check --connect: something does not answer as it should";
+  6  check --connect, or a command for a running instance: something does not answer as it should";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

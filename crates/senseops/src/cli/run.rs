@@ -1,23 +1,40 @@
 //! `sos run`: from files to a running pipeline, and out again.
 
+mod front;
+mod reloads;
+mod service;
+mod watch;
+
 use std::io::{self, Write};
 
-use senseops_config::{Loaded, Locator, Problems, Registry, environment};
-use senseops_core::chain;
+use senseops_config::{Loaded, Locator, Problem, Problems, Registry, environment};
+use senseops_core::{BuildError, chain};
 use senseops_engine::{OpenError, Pipeline, Summary};
+use senseops_web::WebConfig;
 use tracing::{debug, info, warn};
 
-use super::args::Files;
+use super::args;
 use super::exit::Exit;
-use super::{output, signals};
+use super::output;
+use super::signals::{self, Hangup};
+use reloads::Reloads;
+use service::{News, keep_informed, tell};
+use watch::Watch;
 
-pub(super) async fn run(registry: &Registry, files: &Files) -> io::Result<Exit> {
-    let (stop, stop_now) = signals::stop_requested()?;
+pub(super) async fn run(registry: &Registry, args: &args::Run) -> io::Result<Exit> {
+    let (stop, stop_now) = signals::stop_requested(Hangup::Reloads)?;
     let mut stop = std::pin::pin!(stop);
-    let Loaded { plan, warnings, locator } = match load(registry, files) {
+    // Before the files are read, so that no change is missed.
+    let watch = if args.watch { Some(Watch::new(&args.files.config).await) } else { None };
+    let loaded = match load(registry, &args.files) {
         Ok(loaded) => loaded,
         Err(problems) => return refuse(&problems),
     };
+    if args.print_config {
+        return print_config(&loaded);
+    }
+    let web = loaded.section::<WebConfig>().cloned();
+    let Loaded { plan, warnings, locator, .. } = loaded;
     for warning in &warnings {
         warn!(%warning, "configuration");
     }
@@ -30,38 +47,64 @@ pub(super) async fn run(registry: &Registry, files: &Files) -> io::Result<Exit> 
         Ok(pipeline) => pipeline,
         Err(error) => return refuse_to_open(&locator, &error),
     };
+    let handle = pipeline.handle();
+    let mut reloads = Reloads::new(registry, args, handle.clone(), watch)?;
+    if let Err(error) = reloads.open_front(web.as_ref()).await {
+        return tell_problems(&[web_problem(&locator, &error)]);
+    }
+    tell(&News::Ready);
     let summary = tokio::select! {
-        summary = pipeline.run_until(stop) => summary,
+        summary = pipeline.run_until(reloads.until(stop)) => summary,
+        never = keep_informed(&handle) => match never {},
         () = stop_now => {
             warn!("asked twice to stop, ending at once");
             return Ok(Exit::Undelivered);
         }
     };
-    for source in &summary.view.sources {
+    reloads.end().await;
+    sum_up(&summary);
+    Ok(exit_of(&summary))
+}
+
+fn print_config(loaded: &Loaded) -> io::Result<Exit> {
+    let text = loaded.locator.effective().map_err(io::Error::other)?;
+    output::stdout().write_all(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+/// What became of every event.
+fn sum_up(summary: &Summary) {
+    let view = &summary.view;
+    for source in &view.sources {
         let readings: Vec<_> = source.readings.iter().map(ToString::to_string).collect();
         // A line for each of a thousand servers would bury those of the sinks.
         debug!(
             source = source.name,
             emitted = source.emitted,
             lost = source.lost,
+            rate_limited = source.rate_limited,
             readings = readings.join(" "),
             "source has stopped"
         );
     }
-    for sink in &summary.view.sinks {
+    for sink in &view.sinks {
         info!(
             sink = sink.name,
             delivered = sink.delivered,
             refused = sink.refused,
+            dead_letters = sink.dead_letters,
             discarded = sink.discarded,
             undelivered = sink.lag_events,
             "sink has stopped"
         );
     }
-    Ok(exit_of(&summary))
+    let emitted: u64 = view.sources.iter().map(|source| source.emitted).sum();
+    let lost: u64 = view.sources.iter().map(|source| source.lost).sum();
+    let rate_limited: u64 = view.sources.iter().map(|source| source.rate_limited).sum();
+    info!(emitted, lost, rate_limited, undelivered = view.undelivered(), "sos has stopped");
 }
 
-pub(super) fn load(registry: &Registry, files: &Files) -> Result<Loaded, Problems> {
+pub(super) fn load(registry: &Registry, files: &args::Files) -> Result<Loaded, Problems> {
     senseops_config::load(registry, &files.config, environment())
 }
 
@@ -76,19 +119,30 @@ pub(super) fn refuse(problems: &Problems) -> io::Result<Exit> {
 
 /// Says everything that could not be opened, and where the configuration asks for it.
 pub(super) fn refuse_to_open(locator: &Locator, error: &OpenError) -> io::Result<Exit> {
+    tell_problems(&problems_of(locator, error))
+}
+
+fn tell_problems(problems: &[Problem]) -> io::Result<Exit> {
+    let mut out = output::stderr();
+    for problem in problems {
+        writeln!(out, "{problem:#}")?;
+    }
+    Ok(Exit::Open)
+}
+
+/// Everything that could not be opened, once.
+fn problems_of(locator: &Locator, error: &OpenError) -> Vec<Problem> {
     let problems = error.errors.iter().map(|failed| {
-        let problem =
-            locator.problem(&failed.component, &failed.source.key, chain(&failed.source).to_string());
-        format!("{problem:#}")
+        locator.problem(&failed.component, &failed.source.key, chain(&failed.source).to_string())
     });
     let mut problems: Vec<_> = problems.collect();
     // Several components of one table fail for the same reason.
-    problems.dedup();
-    let mut out = output::stderr();
-    for problem in problems {
-        writeln!(out, "{problem}")?;
-    }
-    Ok(Exit::Open)
+    problems.dedup_by(|one, other| (&one.place, &one.message) == (&other.place, &other.message));
+    problems
+}
+
+fn web_problem(locator: &Locator, error: &BuildError) -> Problem {
+    locator.problem("web", &error.key, chain(error).to_string())
 }
 
 /// What the end of a pipeline means for whoever started the program.

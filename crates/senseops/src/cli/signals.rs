@@ -1,44 +1,84 @@
-//! The signals that ask the program to stop.
+//! The signals that ask the program to stop, or to read its configuration anew.
 
 use std::io;
 
 use tokio::signal;
 
+/// What a hangup asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hangup {
+    /// To stop: the terminal was closed.
+    Stops,
+    /// To read the configuration anew, see [`hangups`].
+    Reloads,
+}
+
 /// Installs the handlers now, so that no signal is missed. Gives what resolves with the first signal, and what resolves
 /// with the second: whoever asks twice does not want to wait.
-pub(super) fn stop_requested() -> io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
-    let (mut first, mut second) = (Signals::install()?, Signals::install()?);
+pub(super) fn stop_requested(
+    hangup: Hangup,
+) -> io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
+    let (mut first, mut second) = (Signals::install(hangup)?, Signals::install(hangup)?);
     Ok((async move { first.next().await }, async move {
         second.next().await;
         second.next().await;
     }))
 }
 
-/// SIGINT, SIGTERM, and SIGHUP: a terminal that is closed must not cost events.
+/// The hangups from now on. There are none where the system does not know them.
+pub(super) fn hangups() -> io::Result<Hangups> {
+    Hangups::install()
+}
+
+/// SIGINT and SIGTERM, and SIGHUP where it stops.
 #[cfg(unix)]
 struct Signals {
     interrupt: signal::unix::Signal,
     terminate: signal::unix::Signal,
-    hangup: signal::unix::Signal,
+    hangup: Option<Hangups>,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn install() -> io::Result<Self> {
+    fn install(hangup: Hangup) -> io::Result<Self> {
         use signal::unix::{SignalKind, signal};
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup: match hangup {
+                Hangup::Stops => Some(Hangups::install()?),
+                Hangup::Reloads => None,
+            },
         })
     }
 
     async fn next(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangups) => hangups.next().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+            () = hangup => {}
         }
+    }
+}
+
+/// SIGHUP.
+#[cfg(unix)]
+pub(super) struct Hangups(signal::unix::Signal);
+
+#[cfg(unix)]
+impl Hangups {
+    fn install() -> io::Result<Self> {
+        signal::unix::signal(signal::unix::SignalKind::hangup()).map(Self)
+    }
+
+    pub(super) async fn next(&mut self) {
+        self.0.recv().await;
     }
 }
 
@@ -53,7 +93,7 @@ struct Signals {
 
 #[cfg(windows)]
 impl Signals {
-    fn install() -> io::Result<Self> {
+    fn install(_hangup: Hangup) -> io::Result<Self> {
         use signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
         Ok(Self {
             interrupt: ctrl_c()?,
@@ -70,5 +110,20 @@ impl Signals {
             _ = self.close.recv() => {}
             _ = self.shutdown.recv() => {}
         }
+    }
+}
+
+/// There are none.
+#[cfg(windows)]
+pub(super) struct Hangups;
+
+#[cfg(windows)]
+impl Hangups {
+    fn install() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(super) async fn next(&mut self) {
+        std::future::pending().await
     }
 }

@@ -7,7 +7,10 @@
     reason = "helpers of tests"
 )]
 
+mod canary;
+mod control;
 mod golden;
+mod launch;
 mod outage;
 mod program;
 mod support;

@@ -1,41 +1,14 @@
 //! The program `sos` from outside: arguments, output, signals, exit codes.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
 use senseops_testkit::{Influxd, InfluxdOptions};
 
+use crate::launch::{Running, config, output, sos};
 use crate::support::free_udp;
-
-fn sos(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sos"));
-    command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
-    command
-}
-
-fn output(arguments: &[&str]) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = sos(arguments).output().unwrap();
-    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
-}
-
-fn config(dir: &Path, yaml: &str) -> String {
-    let path = dir.join("sos.yaml");
-    std::fs::File::create(&path).unwrap().write_all(yaml.as_bytes()).unwrap();
-    path.to_str().unwrap().to_owned()
-}
-
-/// A program that is ended with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _already_ended = self.0.kill();
-        let _status = self.0.wait();
-    }
-}
 
 #[test]
 fn plugins_are_listed() {
@@ -46,6 +19,7 @@ fn plugins_are_listed() {
     source  udp           Receives Qlik Sense user events as UDP datagrams
     sink    console       Prints events to standard output, one line each
     sink    influx        Writes events to InfluxDB 1.x, under the names that Butler SOS dashboards know
+    sink    mqtt          Publishes events to an MQTT broker, under the topics that Butler SOS subscribers know
     ");
 }
 
@@ -58,7 +32,7 @@ fn a_sample_is_a_configuration_of_its_plugin() {
     assert_eq!(output(&["check", "-c", &path]).0, 0, "{stdout}");
     let (code, _, stderr) = output(&["sample", "upd"]);
     assert_eq!(code, 2);
-    assert_snapshot!(stderr, @r#"sos: there is no plugin "upd"; there are healthcheck, udp, console, influx"#);
+    assert_snapshot!(stderr, @r#"sos: there is no plugin "upd"; there are healthcheck, udp, console, influx, mqtt"#);
 }
 
 #[test]
@@ -74,14 +48,19 @@ fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
     Usage: sos [OPTIONS] <COMMAND>
 
     Commands:
-      run          Run a pipeline until SIGTERM or Ctrl-C, then deliver what is left
-      check        Check a configuration without running it
-      demo         Run a simulated Qlik Sense estate with a live picture; needs no server, file or
-                   privilege
-      plugins      List the sources and sinks of this build
-      sample       Print a complete sample of a plugin's configuration
-      version      Print the version
-      completions  Print a completion script
+      run           Run a pipeline until SIGTERM or Ctrl-C, then deliver what is left. SIGHUP reloads
+      check         Check a configuration without running it
+      reload        Make a running instance read its configuration anew
+      top           Show what a running instance does, live on a terminal
+      tap           Show events of a running instance as they happen
+      journal       Look into the journal, or give up a place in it
+      dead-letters  Look at events that targets refused, or try them again
+      demo          Run a simulated Qlik Sense estate with a live picture; needs no server, file or
+                    privilege
+      plugins       List the sources and sinks of this build
+      sample        Print a complete sample of a plugin's configuration
+      version       Print the version
+      completions   Print a completion script
 
     Options:
       -v, --verbose...
@@ -112,7 +91,7 @@ fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
       3  wrong configuration
       4  a port, file or certificate of the configuration cannot be opened
       5  stopped with undelivered events that are lost (with a journal on disk they are kept)
-      6  check --connect: something does not answer as it should
+      6  check --connect, or a command for a running instance: something does not answer as it should
     ");
 }
 

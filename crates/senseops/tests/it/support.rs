@@ -1,6 +1,5 @@
 //! Pipelines from configuration, with what tests need to see.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use senseops::{
@@ -52,11 +51,13 @@ pub(crate) fn with_app_names(mut plan: Plan, names: &'static [(&'static str, &'s
     plan.sources.push(SourceSpec {
         name: "app_names.fixture".into(),
         labels: LabelSet::default(),
-        components: vec![PlannedSource { part: None, factory: Arc::new(FixedNames(names)) }],
+        rate_limit: None,
+        components: vec![PlannedSource::single(FixedNames(names))],
     });
     plan
 }
 
+#[derive(PartialEq)]
 struct FixedNames(&'static [(&'static str, &'static str)]);
 
 #[async_trait]

@@ -314,10 +314,10 @@ pub(super) fn closing_words(summary: &Summary, points: u64, elapsed: Duration) -
 
 #[cfg(test)]
 mod tests {
-    use senseops_engine::{JournalView, SourceView};
+    use senseops_engine::{AttemptsView, DeadLettersView, Histogram, JournalView, Overflow, SourceView};
 
     use super::*;
-    use crate::cli::demo::screen::as_text;
+    use crate::cli::screen::as_text;
 
     fn source(emitted: u64) -> SourceView {
         SourceView {
@@ -325,7 +325,9 @@ mod tests {
             condition: Condition::Ok,
             emitted,
             lost: 0,
+            rate_limited: 0,
             restarts: 0,
+            certificates: Vec::new(),
             readings: Vec::new(),
         }
     }
@@ -336,13 +338,19 @@ mod tests {
             condition,
             delivered: 1200,
             refused: 1,
+            dead_letters: 0,
             discarded: 0,
             retries: 2,
             writes: 40,
+            attempts: AttemptsView::default(),
+            write_seconds: Histogram::default(),
+            overflow: Overflow::DropOldest,
             lag_events: 300,
+            lag_bytes: 60_000,
             lag_age: Duration::from_secs(3),
             restarts: 0,
             last_success: None,
+            certificates: Vec::new(),
             readings: Vec::new(),
         }
     }
@@ -362,6 +370,7 @@ mod tests {
                 sink("influx.target", Condition::Failing("connection refused".into())),
                 sink("picture", Condition::Ok),
             ],
+            dead_letters: DeadLettersView::default(),
         }
     }
 

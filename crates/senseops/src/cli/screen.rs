@@ -1,4 +1,4 @@
-//! Showing the picture: live on a terminal, as plain text in a pipe or a log.
+//! Showing a picture: live on a terminal, as plain text in a pipe or a log.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -11,8 +11,6 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-
-use super::picture::Picture;
 
 const LIVE_REFRESH: Duration = Duration::from_millis(250);
 /// The first picture comes soon, but not before there is something on it.
@@ -52,7 +50,10 @@ impl Screen {
     }
 
     /// Shows the picture.
-    pub(super) fn draw(&mut self, picture: &Picture<'_>) -> io::Result<()> {
+    pub(super) fn draw<'p, P>(&mut self, picture: &'p P) -> io::Result<()>
+    where
+        &'p P: Widget,
+    {
         match self {
             Self::Live(terminal) => {
                 terminal.0.draw(|frame| frame.render_widget(picture, frame.area()))?;
@@ -77,7 +78,7 @@ fn wait_for_key(time: Duration) -> io::Result<ControlFlow<()>> {
 }
 
 /// The picture without colours, for where there is no terminal.
-pub(super) fn as_text(picture: &Picture<'_>, size: Rect) -> String {
+pub(super) fn as_text(picture: impl Widget, size: Rect) -> String {
     let mut buffer = Buffer::empty(size);
     picture.render(size, &mut buffer);
     let lines = buffer.content().chunks(usize::from(size.width)).map(|row| {

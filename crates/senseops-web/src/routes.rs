@@ -1,0 +1,70 @@
+//! Which address is answered by what.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use senseops_core::Shutdown;
+use senseops_engine::Handle;
+use tokio::sync::Semaphore;
+
+use crate::api::{self, Control, failed};
+use crate::events::{self, MAX_TAPS};
+use crate::metrics::{CONTENT_TYPE_TEXT, metrics};
+use crate::status::{Readiness, Status};
+
+/// What the answers are made of.
+#[derive(Clone)]
+pub(crate) struct Routes {
+    pub(crate) handle: Handle,
+    pub(crate) control: Option<Arc<dyn Control>>,
+    /// Ends streams.
+    pub(crate) shutdown: Shutdown,
+    pub(crate) taps: Arc<Semaphore>,
+}
+
+impl Routes {
+    pub(crate) fn new(handle: Handle, control: Option<Arc<dyn Control>>, shutdown: Shutdown) -> Self {
+        Self { handle, control, shutdown, taps: Arc::new(Semaphore::new(MAX_TAPS)) }
+    }
+}
+
+/// All addresses, without a guard: for programs that have their own. Without `control`, what only the program can do is
+/// not there.
+pub fn router(handle: Handle, control: Option<Arc<dyn Control>>) -> Router {
+    routes(Routes::new(handle, control, Shutdown::default()))
+}
+
+pub(crate) fn routes(parts: Routes) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(show_metrics))
+        .route("/status", get(status))
+        .route("/api/v1/events", get(events::events))
+        .route("/api/v1/reload", post(api::reload))
+        .route("/api/v1/journal", get(api::journal))
+        .route("/api/v1/journal/readers/{name}", delete(api::forget))
+        .route("/api/v1/dead-letters/replay", post(api::replay))
+        .fallback(async || failed(StatusCode::NOT_FOUND, "there is nothing at this address"))
+        .with_state(parts)
+}
+
+/// 503 as long as any component fails.
+async fn readyz(State(Routes { handle, .. }): State<Routes>) -> Response {
+    let readiness = Readiness::of(&handle.conditions());
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(CACHE_CONTROL, "no-store")], Json(readiness)).into_response()
+}
+
+async fn status(State(Routes { handle, .. }): State<Routes>) -> impl IntoResponse {
+    ([(CACHE_CONTROL, "no-store")], Json(Status::of(&handle)))
+}
+
+async fn show_metrics(State(Routes { handle, .. }): State<Routes>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, CONTENT_TYPE_TEXT)], metrics(&Status::of(&handle)))
+}

@@ -1,0 +1,181 @@
+//! The picture of a running instance.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Style, Stylize};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{self, Block, Cell, Gauge, Table, Widget};
+use senseops_web::{State, Status};
+
+use super::components::Row;
+use super::table::{harmless, mebibytes, span};
+
+const TITLE_HEIGHT: u16 = 1;
+const JOURNAL_HEIGHT: u16 = 3;
+/// Of the columns between name and state.
+const WIDTHS: [u16; 6] = [11, 7, 9, 7, 7, 13];
+
+/// Everything that one picture shows.
+pub(super) struct Picture {
+    pub(super) status: Status,
+    pub(super) rows: Vec<Row>,
+    /// Why the instance does not answer any more, if so.
+    pub(super) trouble: Option<String>,
+}
+
+impl Widget for &Picture {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let rows = Layout::vertical([
+            Constraint::Length(TITLE_HEIGHT),
+            Constraint::Length(JOURNAL_HEIGHT),
+            Constraint::Fill(1),
+        ]);
+        let [title, journal, components] = rows.areas(area);
+        self.title().render(title, buffer);
+        self.render_journal(journal, buffer);
+        self.render_components(components, buffer);
+    }
+}
+
+impl Picture {
+    fn title(&self) -> Line<'_> {
+        let ready = if self.status.ready { "ready".green() } else { "not ready".red() };
+        let rest = match (&self.trouble, &self.status.process) {
+            (Some(trouble), _) => Span::styled(format!(", {}", harmless(trouble)), Color::Red),
+            (None, Some(process)) => Span::raw(format!(
+                ", up {}, {} resident, q ends this",
+                span(self.status.uptime_seconds),
+                mebibytes(process.resident_memory_bytes)
+            )),
+            (None, None) => Span::raw(format!(", up {}, q ends this", span(self.status.uptime_seconds))),
+        };
+        Line::from(vec![" sos ".black().on_green(), format!(" {} ", self.status.version).into(), ready, rest])
+    }
+
+    fn render_journal(&self, area: Rect, buffer: &mut Buffer) {
+        let journal = &self.status.journal;
+        let place = match (&journal.path, &journal.failure) {
+            (_, Some(failure)) => format!(" journal: {} ", harmless(failure)),
+            (Some(path), None) => format!(" journal in {path} "),
+            (None, None) => " journal in memory ".to_owned(),
+        };
+        let label = format!(
+            "{} events wait, {} of {}",
+            journal.events,
+            mebibytes(journal.bytes),
+            mebibytes(journal.max_bytes)
+        );
+        let colour = if journal.failure.is_some() { Color::Red } else { Color::Cyan };
+        Gauge::default()
+            .block(Block::bordered().title(place))
+            .ratio(share(journal.bytes, journal.max_bytes))
+            .gauge_style(Style::new().fg(colour))
+            .label(label)
+            .render(area, buffer);
+    }
+
+    fn render_components(&self, area: Rect, buffer: &mut Buffer) {
+        let shown = usize::from(area.height.saturating_sub(3));
+        let hidden = self.rows.len().saturating_sub(shown);
+        let more = if hidden == 0 { String::new() } else { format!(", {hidden} more do not fit") };
+        // Whoever has trouble is looked for first.
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        if hidden > 0 {
+            rows.sort_by_key(|row| std::cmp::Reverse(row.state));
+        }
+        let name = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).clamp(9, 40);
+        let name = Constraint::Length(u16::try_from(name).unwrap_or(40));
+        let widths = [name].into_iter().chain(WIDTHS.map(Constraint::Length)).chain([Constraint::Fill(1)]);
+        let header = Row::HEADER.iter().zip([0].into_iter().chain(WIDTHS).chain([0]));
+        let header = widgets::Row::new(header.map(|(title, width)| aligned(title, title, width))).bold();
+        let rows = rows.into_iter().take(shown).map(|row| cells(row.clone()));
+        let title = format!(" sources and sinks{more} ");
+        Table::new(rows, widths).header(header).block(Block::bordered().title(title)).render(area, buffer);
+    }
+}
+
+fn cells(row: Row) -> widgets::Row<'static> {
+    let style = match row.state {
+        State::Ok => Style::new().fg(Color::Green),
+        State::Starting => Style::new(),
+        State::Warning => Style::new().fg(Color::Yellow),
+        State::Failing => Style::new().fg(Color::Red),
+    };
+    let texts = row.cells().into_iter().zip(Row::HEADER).zip([0].into_iter().chain(WIDTHS).chain([0]));
+    widgets::Row::new(texts.map(|((text, title), width)| {
+        let cell = aligned(title, &text, width);
+        if title == "state" { cell.style(style) } else { cell }
+    }))
+}
+
+/// To the right if the title says so.
+fn aligned(title: &str, text: &str, width: u16) -> Cell<'static> {
+    let text = text.trim_start_matches('>');
+    let width = usize::from(width);
+    Cell::from(if title.starts_with('>') { format!("{text:>width$}") } else { text.to_owned() })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share to look at")]
+fn share(part: u64, whole: u64) -> f64 {
+    (part as f64 / whole.max(1) as f64).clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use senseops_web::{Health, JournalStatus, SinkStatus, SourceStatus};
+
+    use super::*;
+    use crate::cli::screen::as_text;
+    use crate::cli::top::components::rows;
+
+    #[test]
+    fn a_picture_shows_the_journal_and_every_component() {
+        let status = Status {
+            version: "1.2.3".into(),
+            uptime_seconds: 300.0,
+            journal: JournalStatus {
+                events: 7,
+                bytes: 64 << 20,
+                max_bytes: 256 << 20,
+                ..JournalStatus::default()
+            },
+            sources: vec![SourceStatus {
+                name: "udp.users".into(),
+                emitted: 1200,
+                ..SourceStatus::default()
+            }],
+            sinks: vec![SinkStatus {
+                name: "influx.main".into(),
+                health: Health { state: State::Failing, reason: "connection refused".into() },
+                delivered: 1193,
+                lag_events: 7,
+                lag_age_seconds: 12.0,
+                last_success_seconds: Some(12.0),
+                ..SinkStatus::default()
+            }],
+            ..Status::default()
+        };
+        let picture = Picture { rows: rows(&status, None), status, trouble: None };
+        insta::assert_snapshot!(as_text(&picture, Rect::new(0, 0, 110, 9)), @"
+         sos  1.2.3 not ready, up 5 min, q ends this
+        ┌ journal in memory ─────────────────────────────────────────────────────────────────────────────────────────┐
+        │███████████████████████████         7 events wait, 64.0 MiB of 256.0 MiB                                    │
+        └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+        ┌ sources and sinks ─────────────────────────────────────────────────────────────────────────────────────────┐
+        │component        events  rate/s   waiting     age    lost  last success state                               │
+        │udp.users          1200                                 0               starting                            │
+        │influx.main        1193                 7    12 s       0      12 s ago failing: connection refused         │
+        └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+        ");
+        insta::assert_snapshot!(as_text(&picture, Rect::new(0, 0, 110, 8)), @"
+         sos  1.2.3 not ready, up 5 min, q ends this
+        ┌ journal in memory ─────────────────────────────────────────────────────────────────────────────────────────┐
+        │███████████████████████████         7 events wait, 64.0 MiB of 256.0 MiB                                    │
+        └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+        ┌ sources and sinks, 1 more do not fit ──────────────────────────────────────────────────────────────────────┐
+        │component        events  rate/s   waiting     age    lost  last success state                               │
+        │influx.main        1193                 7    12 s       0      12 s ago failing: connection refused         │
+        └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+        ");
+    }
+}

@@ -1,0 +1,446 @@
+//! A running program from outside: reloading, looking into it, changing it, and what its service manager hears.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Stdio;
+
+use insta::assert_snapshot;
+use senseops_sim::{Certificate, Pki};
+use senseops_testkit::{Answer, HttpTarget};
+use serde_json::Value;
+
+use crate::launch::{Logged, Running, config, free_tcp, http, output, output_of, sos};
+use crate::support::free_udp;
+
+const LOGIN: &[u8] = b"/qseow-proxy-session/;sense1;Start session;LAB;anna;HubAccess;;hello";
+
+/// A source at `listen`, whatever else there is.
+fn source(listen: SocketAddr) -> String {
+    format!("sources: {{ udp: {{ users: {{ listen: '{listen}', allow: [ 127.0.0.1 ] }} }} }}\n")
+}
+
+/// A pipeline that prints what comes in at `udp` and is looked into at `web`.
+fn printing(web: SocketAddr, udp: SocketAddr) -> String {
+    format!("web: {{ listen: '{web}' }}\n{}sinks: {{ console: {{ out: {{}} }} }}\n", source(udp))
+}
+
+fn send(to: SocketAddr) {
+    UdpSocket::bind("127.0.0.1:0").unwrap().send_to(LOGIN, to).unwrap();
+}
+
+fn status(web: SocketAddr) -> Value {
+    let (code, body) = http(web, "GET /status", &[]);
+    assert_eq!(code, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// Asks again and again until the status is as it should be.
+fn until(web: SocketAddr, done: impl Fn(&Value) -> bool) {
+    for _ in 0..3000 {
+        if done(&status(web)) {
+            return;
+        }
+    }
+    panic!("it never came to that: {:#}", status(web));
+}
+
+#[test]
+fn a_reload_takes_what_is_good_and_leaves_all_as_it_is_when_something_is_bad() {
+    let dir = tempfile::tempdir().unwrap();
+    let (web, first, second) = (free_tcp(), free_udp(), free_udp());
+    let path = config(dir.path(), &printing(web, first));
+    let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
+    let url = format!("http://{web}");
+
+    let (code, stdout, _) = output(&["reload", "-c", &path]);
+    assert_eq!((code, stdout.as_str()), (0, "2 unchanged\n"));
+
+    config(dir.path(), &printing(web, second));
+    let (code, stdout, _) = output(&["reload", "--url", &url]);
+    assert_eq!((code, stdout.as_str()), (0, "restarted sources.udp.users; 1 unchanged\n"));
+    send(second);
+    until(web, |status| status["sinks"][0]["delivered"] == 1);
+
+    config(dir.path(), &printing(web, second).replace("allow", "alow"));
+    let (code, _, stderr) = output(&["reload", "--url", &url]);
+    assert_eq!(code, 3);
+    let stderr = stderr.replace(&path, "sos.yaml").replace(&second.to_string(), "ADDRESS");
+    assert_snapshot!(stderr, @"
+    sos: sos.yaml:2:55: sources.udp.users.alow: unknown key; did you mean `allow`?
+        2 | sources: { udp: { users: { listen: 'ADDRESS', alow: [ 127.0.0.1 ] } } }
+          |                                                       ^^^^
+    ");
+    let logged = program.wait_for("alow").replace(&path, "sos.yaml");
+    assert!(logged.contains("sos.yaml:2:"), "{logged}");
+    program.wait_for("everything goes on as before");
+    send(second);
+    until(web, |status| status["sinks"][0]["delivered"] == 2);
+
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    config(dir.path(), &printing(web, taken.local_addr().unwrap()));
+    let (code, _, stderr) = output(&["reload", "--url", &url]);
+    assert_eq!(code, 3);
+    assert!(stderr.contains("sources.udp.users.listen: cannot listen on"), "{stderr}");
+    send(second);
+    until(web, |status| status["sinks"][0]["delivered"] == 3);
+    assert_eq!(program.stop(), 0);
+    assert!(program.text.contains("sos has stopped emitted=3 lost=0 rate_limited=0"), "{}", program.text);
+}
+
+#[test]
+fn a_hangup_reloads_and_does_not_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let (web, first, second) = (free_tcp(), free_udp(), free_udp());
+    let path = config(dir.path(), &printing(web, first));
+    let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
+    config(dir.path(), &printing(web, second));
+    program.signal("HUP");
+    program.wait_for("new configuration is in use");
+    send(second);
+    until(web, |status| status["sinks"][0]["delivered"] == 1);
+    assert_eq!(program.stop(), 0);
+}
+
+#[test]
+fn a_changed_file_is_reloaded_when_it_is_watched() {
+    let dir = tempfile::tempdir().unwrap();
+    let (web, first, second) = (free_tcp(), free_udp(), free_udp());
+    let path = config(dir.path(), &printing(web, first));
+    let mut program = Logged::start(&mut sos(&["run", "--watch", "-c", &path]));
+    config(dir.path(), "sources: [");
+    program.wait_for("everything goes on as before");
+    config(dir.path(), &printing(web, second));
+    program.wait_for("new configuration is in use");
+    send(second);
+    until(web, |status| status["sinks"][0]["delivered"] == 1);
+}
+
+#[test]
+fn the_listener_follows_its_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let (web, elsewhere, udp) = (free_tcp(), free_tcp(), free_udp());
+    let path = config(dir.path(), &printing(web, udp));
+    let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
+    config(dir.path(), &printing(elsewhere, udp));
+    assert_eq!(output(&["reload", "--url", &format!("http://{web}")]).0, 0);
+    assert_eq!(http(elsewhere, "GET /livez", &[]), (200, "ok\n".to_owned()));
+
+    // The same address, but with a token from now on.
+    let guarded = printing(elsewhere, udp).replace("' }", "', token: { env: SOS_TEST_TOKEN } }");
+    config(dir.path(), &guarded);
+    let (code, _, stderr) = output(&["reload", "--url", &format!("http://{elsewhere}")]);
+    assert_eq!(code, 3);
+    assert!(stderr.contains("web.token: the environment variable SOS_TEST_TOKEN"), "{stderr}");
+    let token = dir.path().join("token");
+    std::fs::write(&token, "canary\n").unwrap();
+    config(dir.path(), &guarded.replace("{ env: SOS_TEST_TOKEN }", &format!("{{ file: {token:?} }}")));
+    assert_eq!(output(&["reload", "--url", &format!("http://{elsewhere}")]).0, 0);
+    assert_eq!(http(elsewhere, "GET /status", &[]).0, 401);
+    assert_eq!(http(elsewhere, "GET /status", &["Authorization: Bearer canary"]).0, 200);
+
+    config(dir.path(), &source(udp).replace("sources", "sinks: { console: { out: {} } }\nsources"));
+    let token = token.to_str().unwrap();
+    assert_eq!(output(&["reload", "--url", &format!("http://{elsewhere}"), "--token-file", token]).0, 0);
+    let (code, _, stderr) = output(&["reload", "--url", &format!("http://{elsewhere}")]);
+    assert_eq!(code, 6);
+    assert!(stderr.contains("is `sos run` running with a `web` table?"), "{stderr}");
+    assert_eq!(program.stop(), 0);
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let (port, udp) = (free_tcp().port(), free_udp());
+    let everywhere: SocketAddr = ([0, 0, 0, 0], port).into();
+    let path = config(dir.path(), &printing(everywhere, udp));
+    let (code, _, stderr) = output(&["check", "-c", &path]);
+    assert_eq!(code, 3);
+    let stderr = stderr.replace(&path, "sos.yaml").replace(&port.to_string(), "PORT");
+    assert_snapshot!(stderr, @"
+    sos.yaml:1:1: web.token: a token is needed, since other machines can reach 0.0.0.0:PORT; or listen on 127.0.0.1
+        1 | web: { listen: '0.0.0.0:PORT' }
+          | ^^^
+    ");
+
+    let token = dir.path().join("token");
+    std::fs::write(&token, "canary\n").unwrap();
+    let guarded = printing(everywhere, udp).replace("' }", &format!("', token: {{ file: {token:?} }} }}"));
+    let path = config(dir.path(), &guarded);
+    let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
+    let here: SocketAddr = ([127, 0, 0, 1], port).into();
+    for (request, headers, expected) in [
+        ("GET /livez", &[][..], 200),
+        ("GET /readyz", &[], 200),
+        ("GET /status", &[], 401),
+        ("GET /metrics", &["Authorization: Bearer wrong"], 401),
+        ("GET /metrics", &["Authorization: Bearer canary"], 200),
+        ("GET /status", &["Authorization: Bearer canary", "Host: sos.example"], 200),
+        ("POST /api/v1/reload", &[], 401),
+    ] {
+        assert_eq!(http(here, request, headers).0, expected, "{request} {headers:?}");
+    }
+    // The configuration says where it is and what the token is.
+    assert_eq!(output(&["reload", "-c", &path]).0, 0);
+    let url = format!("http://{here}");
+    let (code, _, stderr) = output(&["reload", "--url", &url]);
+    assert_eq!(code, 1);
+    assert_snapshot!(stderr, @"sos: the token of web.token is needed");
+    assert_eq!(output_of(sos(&["reload", "--url", &url]).env("SOS_TOKEN", "canary")).0, 0);
+    assert_eq!(program.stop(), 0);
+    assert!(!program.text.contains("canary"), "{}", program.text);
+}
+
+#[test]
+fn without_a_token_web_pages_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let web = free_tcp();
+    let path = config(dir.path(), &printing(web, free_udp()));
+    let _program = Logged::start(&mut sos(&["run", "-c", &path]));
+    for (request, header, expected) in [
+        ("GET /status", "Host: localhost:8090", 200),
+        ("GET /status", "Host: rebound.example", 403),
+        ("GET /livez", "Host: rebound.example", 200),
+        ("POST /api/v1/reload", "Origin: http://localhost", 403),
+        ("POST /api/v1/reload", "X-Harmless: 1", 200),
+        ("DELETE /api/v1/journal/readers/x", "Origin: null", 403),
+    ] {
+        assert_eq!(http(web, request, &[header]).0, expected, "{request} {header}");
+    }
+}
+
+#[test]
+fn top_shows_every_component() {
+    let dir = tempfile::tempdir().unwrap();
+    let (web, udp) = (free_tcp(), free_udp());
+    let path = config(dir.path(), &printing(web, udp));
+    let _program = Logged::start(&mut sos(&["run", "-c", &path]));
+    send(udp);
+    until(web, |status| status["sinks"][0]["delivered"] == 1);
+    let (code, stdout, _) = output(&["top", "-c", &path]);
+    assert_eq!(code, 0);
+    let words: Vec<Vec<&str>> = stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[1], ["udp.users", "1", "0", "0", "ok"]);
+    assert_eq!(words[2][..5], ["console.out", "1", "0", "0", "0"]);
+    let (code, stdout, _) = output(&["top", "--json", "--url", &format!("http://{web}")]);
+    let status: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, &status["sources"][0]["emitted"]), (0, &Value::from(1)));
+}
+
+#[test]
+fn tap_shows_events_as_they_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let (web, udp) = (free_tcp(), free_udp());
+    let path = config(dir.path(), &printing(web, udp));
+    let _program = Logged::start(&mut sos(&["run", "-c", &path]));
+    let tap = |arguments: &[&str]| {
+        let mut command = sos(&["tap", "-c", &path, "--count", "1"]);
+        let child = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Running(child)
+    };
+    let mut other = tap(&["--kind", "other.*"]);
+    for (arguments, expected) in
+        [(&["--json"][..], "\"user_id\":\"anna\""), (&["--kind", "qlik.*"], "user_id=anna")]
+    {
+        let mut running = tap(arguments);
+        let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+        // Nobody tells when the tap is there, so events come until one is shown.
+        let line = std::thread::scope(|scope| {
+            let shown = scope.spawn(|| lines.next().unwrap().unwrap());
+            while !shown.is_finished() {
+                send(udp);
+                std::thread::yield_now();
+            }
+            shown.join().unwrap()
+        });
+        assert!(line.contains("qlik.user_event") && line.contains(expected), "{line}");
+        assert_eq!(running.0.wait().unwrap().code(), Some(0));
+    }
+    assert_eq!(other.0.try_wait().unwrap(), None);
+    let (code, _, stderr) = output(&["tap", "-c", &path, "--kind", "qlik*"]);
+    assert_eq!(code, 2, "{stderr}");
+}
+
+#[test]
+fn a_place_in_the_journal_is_shown_and_given_up_with_and_without_a_running_instance() {
+    let dir = tempfile::tempdir().unwrap();
+    let (web, udp) = (free_tcp(), free_udp());
+    let state = dir.path().join("state");
+    let pipeline = format!("pipeline: {{ state_dir: {state:?}, shutdown_timeout: 1s }}\n");
+    let yaml = |sinks: &[&str]| {
+        let sinks: Vec<_> = sinks
+            .iter()
+            .map(|name| format!("{name}: {{ url: 'http://127.0.0.1:1', database: x }}"))
+            .collect();
+        format!(
+            "{pipeline}web: {{ listen: '{web}' }}\n{}sinks: {{ console: {{ out: {{}} }}, influx: {{ {} }} }}\n",
+            source(udp),
+            sinks.join(", ")
+        )
+    };
+    let path = config(dir.path(), &yaml(&["a", "b", "c"]));
+    let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
+    send(udp);
+    until(web, |status| status["journal"]["durable_events"] == 1);
+    config(dir.path(), &yaml(&["c"]));
+    assert_eq!(output(&["reload", "-c", &path]).0, 0);
+
+    let directory = state.join("journal");
+    let directory = directory.to_str().unwrap();
+    let table = |arguments: &[&str]| {
+        let (code, stdout, stderr) = output(arguments);
+        assert_eq!(code, 0, "{stderr}");
+        let rows = stdout.lines().skip_while(|line| !line.starts_with("sink ")).skip(1);
+        let rows = rows.filter_map(|row| {
+            let mut words = row.split_whitespace();
+            Some(format!("{} {} {}", words.next()?, words.next()?, words.next()?))
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let shown = table(&["journal", "show", "-c", &path]);
+    assert_eq!(shown, ["console.out yes 0", "influx.a no 1", "influx.b no 1", "influx.c yes 1"]);
+    let (code, _, stderr) = output(&["journal", "forget", "influx.c", "-c", &path]);
+    assert_eq!((code, stderr.as_str()), (1, "sos: influx.c is reading the journal\n"));
+    assert_eq!(output(&["journal", "forget", "influx.a", "-c", &path]).0, 0);
+    // Who looks at the files themselves hears who uses them.
+    let (code, _, stderr) = output(&["journal", "forget", "influx.b", "--path", directory]);
+    assert_eq!(code, 1);
+    assert!(stderr.contains(&program.running.0.id().to_string()), "{stderr}");
+    assert_eq!(program.stop(), 0);
+
+    assert_eq!(output(&["journal", "forget", "influx.b", "--path", directory]).0, 0);
+    let shown = table(&["journal", "show", "-c", &path]);
+    assert_eq!(shown, ["console.out no 0", "influx.c no 1"]);
+    let (code, stdout, _) = output(&["journal", "show", "--path", directory, "--json"]);
+    let status: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, &status["appended_events"]), (0, &Value::from(1)));
+    let (code, _, stderr) = output(&["journal", "forget", "influx.b", "--path", directory]);
+    assert_eq!((code, stderr.as_str()), (1, "sos: the journal knows no reader named influx.b\n"));
+}
+
+#[test]
+fn a_listener_whose_address_is_taken_is_exit_code_4() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let path = config(dir.path(), &printing(address, free_udp()));
+    let (code, _, stderr) = output(&["-q", "run", "-c", &path]);
+    assert_eq!(code, 4);
+    assert_snapshot!(stderr.replace(&path, "sos.yaml").replace(&address.to_string(), "ADDRESS"), @"
+    sos.yaml:1:16: web.listen: listen on ADDRESS: Address already in use (os error 98)
+        1 | web: { listen: 'ADDRESS' }
+          |                ^^^^^^^^^^^^^^^^^
+    ");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_service_manager_hears_of_start_reload_progress_and_stop() {
+    use std::os::unix::net::UnixDatagram;
+
+    let dir = tempfile::tempdir().unwrap();
+    let (web, udp) = (free_tcp(), free_udp());
+    let path = config(dir.path(), &printing(web, udp));
+    let name = dir.path().join("notify");
+    let manager = UnixDatagram::bind(&name).unwrap();
+    manager.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    let hear = |wanted: &str| {
+        let mut buffer = [0; 4096];
+        loop {
+            let length = manager.recv(&mut buffer).unwrap();
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.lines().any(|line| line.starts_with(wanted)) {
+                return text;
+            }
+        }
+    };
+    let mut command = sos(&["run", "-c", &path]);
+    command.env("NOTIFY_SOCKET", &name).env("WATCHDOG_USEC", "200000").env_remove("WATCHDOG_PID");
+    let mut program = Logged::start(&mut command);
+    hear("READY=1");
+    assert_eq!(http(web, "GET /livez", &[]).0, 200);
+    hear("STATUS=everything works");
+    hear("WATCHDOG=1");
+    hear("WATCHDOG=1");
+    program.signal("HUP");
+    let reloading = hear("RELOADING=1");
+    assert!(reloading.contains("\nMONOTONIC_USEC="), "{reloading}");
+    hear("READY=1");
+    program.signal("TERM");
+    hear("STOPPING=1");
+    assert_eq!(program.running.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn over_tls_the_instance_is_found_by_its_configuration_or_by_its_authority() {
+    let dir = tempfile::tempdir().unwrap();
+    let pki = Pki::new().unwrap();
+    let server = pki.write_server_to(dir.path(), &Certificate::default()).unwrap();
+    let client = pki.write_to(dir.path()).unwrap();
+    let web = free_tcp();
+    let yaml = |client_ca: &str| {
+        let tls = format!("tls: {{ cert: {:?}, key: {:?}{client_ca} }}", server.cert, server.key);
+        printing(web, free_udp()).replacen("' }", &format!("', {tls} }}"), 1)
+    };
+    let path = config(dir.path(), &yaml(""));
+    let _program = Logged::start(&mut sos(&["run", "-c", &path]));
+    let url = format!("https://{web}");
+    let ca = server.ca.to_str().unwrap();
+    assert_eq!(output(&["journal", "show", "-c", &path]).0, 0);
+    assert_eq!(output(&["journal", "show", "--url", &url, "--ca", ca]).0, 0);
+    let (code, _, stderr) = output(&["journal", "show", "--url", &url]);
+    assert_eq!(code, 6, "{stderr}");
+    assert!(stderr.contains("certificate"), "{stderr}");
+
+    // From now on clients need a certificate, too.
+    config(dir.path(), &yaml(&format!(", client_ca: {:?}", server.ca)));
+    assert_eq!(output(&["reload", "--url", &url, "--ca", ca]).0, 0);
+    assert_eq!(output(&["journal", "show", "-c", &path]).0, 6);
+    let (cert, key) = (client.cert.to_str().unwrap(), client.key.to_str().unwrap());
+    let (code, _, stderr) = output(&["journal", "show", "-c", &path, "--cert", cert, "--key", key]);
+    assert_eq!(code, 0, "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_target_refused_is_listed_shown_and_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (web, udp) = (free_tcp(), free_udp());
+    let target = HttpTarget::start().await.unwrap();
+    let refusal = Answer::status(400.try_into().unwrap()).body(r#"{"error":"field type conflict"}"#);
+    let refusal = refusal.header("x-influxdb-version", "1.8.10");
+    target.answer_with(move |_request| refusal.clone());
+    let state = dir.path().join("state");
+    let yaml = format!(
+        "pipeline: {{ state_dir: {state:?} }}\nweb: {{ listen: '{web}' }}\n{}\
+         sinks: {{ influx: {{ main: {{ url: '{}', database: x }} }} }}\n",
+        source(udp),
+        target.url()
+    );
+    let path = config(dir.path(), &yaml);
+    let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
+    send(udp);
+    until(web, |status| status["sinks"][0]["dead_letters"] == 1);
+
+    let (code, stdout, _) = output(&["dead-letters", "list", "-c", &path]);
+    assert_eq!(code, 0);
+    let row: Vec<&str> = stdout.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[..2], ["1", "influx.main"]);
+    assert!(stdout.contains("field type conflict"), "{stdout}");
+    let url = format!("http://{web}");
+    let (code, stdout, _) = output(&["dead-letters", "show", "--url", &url]);
+    assert_eq!(code, 0);
+    assert!(stdout.contains("influx.main refused: ") && stdout.contains("user_id=anna"), "{stdout}");
+    let (_, stdout, _) = output(&["dead-letters", "show", "--sink", "influx.other", "-c", &path]);
+    assert_eq!(stdout, "");
+
+    target.answer_with(|_request| Answer::no_content().header("x-influxdb-version", "1.8.10"));
+    let (code, stdout, stderr) = output(&["dead-letters", "replay", "-c", &path]);
+    assert_eq!((code, stdout.as_str()), (0, "1 events are tried again\n"), "{stderr}");
+    until(web, |status| status["sinks"][0]["delivered"] == 1);
+    let (code, stdout, _) = output(&["dead-letters", "list", "-c", &path, "--json"]);
+    assert_eq!((code, stdout.as_str()), (0, ""));
+    assert_eq!(program.stop(), 0);
+    assert!(program.text.contains("refused=1 dead_letters=1"), "{}", program.text);
+    let (code, _, stderr) = output(&["dead-letters", "replay", "-c", &path]);
+    assert_eq!(code, 6, "{stderr}");
+}

@@ -1,0 +1,149 @@
+//! `cargo xtask chaos`: breaks everything around a running pipeline, and counts every event.
+//!
+//! Each scenario starts programs of its own, does to them and around them what its name says, and balances what was
+//! sent against what arrived and what was counted as lost. The full form runs the release build for the time and the
+//! load that docs/delivery.md promises, and writes its figures there; the short form does the same for seconds, on
+//! the build of the tests.
+
+mod account;
+mod arrivals;
+mod clock;
+mod damage;
+mod datagrams;
+mod disk;
+mod http_faults;
+mod influxdb;
+mod kill;
+mod lab;
+mod mqtt;
+mod overflow;
+mod panics;
+mod reload;
+mod sense;
+mod target;
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use senseops_core::{BoxError, chain};
+
+use crate::{figures, shell};
+use account::{Account, Row};
+use lab::Lab;
+
+/// Where the figures go.
+const PATH: &str = "docs/delivery.md";
+
+/// The arguments of the task.
+#[derive(Debug, Args)]
+pub(crate) struct Chaos {
+    /// Seconds instead of minutes, on the build of the tests; the figures are not written.
+    #[arg(long)]
+    short: bool,
+    /// Only scenarios whose names contain one of these; the figures are not written.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    only: Vec<String>,
+    /// The folder of programs that were built before; the figures are not written.
+    #[arg(long, value_name = "FOLDER")]
+    built: Option<PathBuf>,
+}
+
+/// One way to break things.
+struct Scenario {
+    name: &'static str,
+    run: for<'a> fn(&'a Lab) -> Running<'a>,
+}
+
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Account, BoxError>> + 'a>>;
+
+const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "influxdb-away", run: |lab| Box::pin(influxdb::away(lab)) },
+    Scenario { name: "influxdb-away-on-disk", run: |lab| Box::pin(influxdb::away_on_disk(lab)) },
+    Scenario { name: "http-500", run: |lab| Box::pin(http_faults::status_500(lab)) },
+    Scenario { name: "http-429", run: |lab| Box::pin(http_faults::retry_after(lab)) },
+    Scenario { name: "http-401", run: |lab| Box::pin(http_faults::wrong_password(lab)) },
+    Scenario { name: "http-413", run: |lab| Box::pin(http_faults::too_large(lab)) },
+    Scenario { name: "http-half-refused", run: |lab| Box::pin(http_faults::half_refused(lab)) },
+    Scenario { name: "http-unfinished", run: |lab| Box::pin(http_faults::unfinished(lab)) },
+    Scenario { name: "http-reset", run: |lab| Box::pin(http_faults::reset(lab)) },
+    Scenario { name: "mqtt-killed", run: |lab| Box::pin(mqtt::killed(lab)) },
+    Scenario { name: "mqtt-killed-tls", run: |lab| Box::pin(mqtt::killed_over_tls(lab)) },
+    Scenario { name: "mqtt-late", run: |lab| Box::pin(mqtt::late(lab)) },
+    Scenario { name: "kill-9", run: |lab| Box::pin(kill::numbered_source(lab)) },
+    Scenario { name: "kill-9-udp", run: |lab| Box::pin(kill::datagrams(lab)) },
+    Scenario { name: "torn-write", run: |lab| Box::pin(damage::torn_write(lab)) },
+    Scenario { name: "flipped-bits", run: |lab| Box::pin(damage::flipped_bits(lab)) },
+    Scenario { name: "cursors-deleted", run: |lab| Box::pin(damage::cursors_deleted(lab)) },
+    Scenario { name: "disk-full", run: |lab| Box::pin(disk::full(lab)) },
+    Scenario { name: "disk-read-only", run: |lab| Box::pin(disk::read_only(lab)) },
+    Scenario { name: "clock-step", run: |lab| Box::pin(clock::step(lab)) },
+    Scenario { name: "datagrams-random", run: |lab| Box::pin(datagrams::random(lab)) },
+    Scenario { name: "datagrams-largest", run: |lab| Box::pin(datagrams::largest(lab)) },
+    Scenario { name: "sense-hangs", run: |lab| Box::pin(sense::hangs(lab)) },
+    Scenario { name: "sense-floods", run: |lab| Box::pin(sense::floods(lab)) },
+    Scenario { name: "plugin-panics", run: |lab| Box::pin(panics::plugins(lab)) },
+    Scenario { name: "reload", run: |lab| Box::pin(reload::under_load(lab)) },
+    Scenario { name: "overflow-drop-oldest", run: |lab| Box::pin(overflow::drop_oldest(lab)) },
+    Scenario { name: "overflow-block", run: |lab| Box::pin(overflow::block(lab)) },
+    Scenario { name: "overflow-in-memory", run: |lab| Box::pin(overflow::in_memory(lab)) },
+];
+
+pub(crate) fn run(chaos: &Chaos) -> Result<ExitCode, BoxError> {
+    let lab = match &chaos.built {
+        Some(folder) => Lab::new(folder, chaos.short),
+        None => Lab::build(chaos.short)?,
+    };
+    let rows = rows(&lab, &chaos.only)?;
+    if !chaos.short && chaos.only.is_empty() && chaos.built.is_none() {
+        figures::write(PATH, &account::markdown(&rows))?;
+        println!("written to {PATH}");
+    }
+    Ok(match verdict(&rows) {
+        Ok(kept) => {
+            println!("{kept}");
+            ExitCode::SUCCESS
+        }
+        Err(broken) => {
+            println!("{broken}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+/// Runs the short form with the programs that were built with the tests.
+pub(crate) fn short() -> Result<String, BoxError> {
+    let rows = rows(&Lab::new(&shell::built("debug"), true), &[])?;
+    Ok(verdict(&rows)?)
+}
+
+/// Runs the scenarios whose names contain one of these texts, or all.
+fn rows(lab: &Lab, only: &[String]) -> Result<Vec<Row>, BoxError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let is_wanted = |scenario: &&Scenario| {
+        only.is_empty() || only.iter().any(|text| scenario.name.contains(text.as_str()))
+    };
+    let mut rows = Vec::new();
+    for Scenario { name, run } in SCENARIOS.iter().filter(is_wanted) {
+        println!("… {name}");
+        let began = Instant::now();
+        let account = runtime.block_on(run(lab)).unwrap_or_else(|error| Account::failed(&chain(&*error)));
+        let row = account.row(name, began.elapsed());
+        println!("  {row}");
+        rows.push(row);
+    }
+    println!("\n{}", account::markdown(&rows));
+    Ok(rows)
+}
+
+/// How many promises were kept, or broken.
+fn verdict(rows: &[Row]) -> Result<String, String> {
+    let broken = rows.iter().filter(|row| row.is_broken()).count();
+    match (rows.len(), broken) {
+        (0, _) => Err("no scenario has such a name".into()),
+        (all, 0) => Ok(format!("{all} promises kept")),
+        (all, broken) => Err(format!("{broken} of {all} promises broken")),
+    }
+}

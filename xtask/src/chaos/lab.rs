@@ -1,0 +1,179 @@
+//! What scenarios are made of: programs, directories, configurations, loads.
+#![expect(clippy::disallowed_methods, reason = "a tool may wait for a disk")]
+
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use senseops_core::BoxError;
+use tempfile::TempDir;
+
+use super::account::Account;
+use super::target::Target;
+use crate::program::{Ended, Sos};
+use crate::shell;
+
+/// Events per second, unless a scenario says otherwise.
+pub(crate) const RATE: u64 = 5_000;
+/// How long all that is behind may take to arrive once everything works again.
+pub(crate) const BACKLOG_WITHIN: Duration = Duration::from_mins(3);
+/// How far behind its source a sink is that keeps up, in events.
+pub(crate) const KEEPS_UP: u64 = 2 * RATE;
+
+/// The programs, and how much time there is.
+#[derive(Debug)]
+pub(crate) struct Lab {
+    /// As it is delivered.
+    pub(crate) sos: PathBuf,
+    /// With numbered events and parts that break.
+    pub(crate) chaos: PathBuf,
+    is_short: bool,
+}
+
+/// A directory with the configuration of a program, and whatever it keeps.
+pub(crate) struct Scene(TempDir);
+
+impl Lab {
+    /// Builds the programs.
+    pub(crate) fn build(is_short: bool) -> Result<Self, BoxError> {
+        let profile = if is_short { "dev" } else { "release" };
+        println!("building the programs with the profile {profile}");
+        let packages = ["--package", "senseops", "--package", "senseops-chaos", "--profile", profile];
+        shell::run(shell::cargo(["build", "--bins"]).args(packages))?;
+        Ok(Self::new(&shell::built(if is_short { "debug" } else { profile }), is_short))
+    }
+
+    /// With the programs in this folder.
+    pub(crate) fn new(folder: &Path, is_short: bool) -> Self {
+        let binary = |name: &str| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+        Self { sos: binary("sos"), chaos: binary("senseops-chaos"), is_short }
+    }
+
+    /// The one of the full form, or the one of the short form.
+    pub(crate) fn pick<T>(&self, full: T, short: T) -> T {
+        if self.is_short { short } else { full }
+    }
+
+    /// So many seconds in the full form, or in the short one.
+    pub(crate) fn seconds(&self, full: u64, short: u64) -> Duration {
+        Duration::from_secs(self.pick(full, short))
+    }
+}
+
+impl Scene {
+    pub(crate) fn new() -> Result<Self, BoxError> {
+        Ok(Self(TempDir::with_prefix("sos-chaos-")?))
+    }
+
+    /// The path of something in the directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file, as a whole.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, BoxError> {
+        let (path, new) = (self.path(name), self.path("new"));
+        fs::write(&new, text)?;
+        fs::rename(new, &path)?;
+        Ok(path)
+    }
+
+    /// Starts a program with this configuration.
+    pub(crate) fn start(&self, binary: &Path, yaml: &str) -> Result<Sos, BoxError> {
+        self.start_as(Command::new(binary), yaml)
+    }
+
+    /// Starts a command that becomes a program, with this configuration.
+    pub(crate) fn start_as(&self, command: Command, yaml: &str) -> Result<Sos, BoxError> {
+        Sos::start_as(command, &self.write("sos.yaml", yaml)?)
+    }
+
+    /// The `pipeline` table with the journal in the directory, and these settings of it.
+    pub(crate) fn on_disk(&self, journal: &str) -> String {
+        format!(
+            "pipeline: {{ shutdown_timeout: 60s, state_dir: '{}', journal: {{ {journal} }} }}\n",
+            self.0.path().display()
+        )
+    }
+
+    /// The bytes of all files of the journal.
+    pub(crate) fn journal_bytes(&self) -> Result<u64, BoxError> {
+        let mut bytes = 0;
+        for entry in fs::read_dir(self.path("journal"))? {
+            // The program may delete a file while we look.
+            bytes += entry?.metadata().map_or(0, |metadata| metadata.len());
+        }
+        Ok(bytes)
+    }
+
+    /// How many dead letters there are.
+    pub(crate) fn dead_letters(&self) -> Result<u64, BoxError> {
+        let mut letters = 0;
+        for entry in fs::read_dir(self.path("dead-letters"))? {
+            letters += fs::read_to_string(entry?.path())?.lines().count();
+        }
+        Ok(u64::try_from(letters)?)
+    }
+}
+
+/// The `pipeline` table with the journal in memory.
+pub(crate) const IN_MEMORY: &str = "pipeline: { shutdown_timeout: 60s }\n";
+
+/// A `sources` table with a numbered load.
+pub(crate) fn numbered(rate: u64, more: &str) -> String {
+    format!("sources: {{ numbered: {{ load: {{ per_second: {rate}{more} }} }} }}\n")
+}
+
+/// A `sources` table that receives user events.
+pub(crate) fn udp(listen: SocketAddr, more: &str) -> String {
+    format!("sources: {{ udp: {{ users: {{ listen: '{listen}', allow: [ 127.0.0.1 ]{more} }} }} }}\n")
+}
+
+/// A `sinks` table with an InfluxDB, with these further settings of it and of its delivery. It is impatient, since a
+/// scenario has no hours.
+pub(crate) fn influx(url: &str, more: &str, delivery: &str) -> String {
+    format!(
+        "sinks: {{ influx: {{ main: {{ url: '{url}', database: chaos, naming: native{more}, {} }} }} }}\n",
+        self::delivery(delivery)
+    )
+}
+
+/// The `delivery` table of an impatient sink.
+pub(crate) fn delivery(more: &str) -> String {
+    format!(
+        "delivery: {{ max_age: 100ms, timeout: 3s, retry: {{ initial: 100ms, max: 1s, denied: 1s }}{more} }}"
+    )
+}
+
+/// An address that was free a moment ago.
+pub(crate) fn free_udp_address() -> Result<SocketAddr, BoxError> {
+    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// What a numbered load of [`RATE`] has emitted since the start of the program, about.
+pub(crate) fn expected(sos: &Sos) -> u64 {
+    u64::try_from(sos.age().as_millis()).unwrap_or(u64::MAX) * RATE / 1_000
+}
+
+/// Waits until the target has what a numbered load of [`RATE`] has emitted, but for the last moment.
+pub(crate) async fn caught_up(sos: &Sos, target: &Target) -> Result<Duration, BoxError> {
+    let has_newest = |newest: u64| newest + KEEPS_UP >= expected(sos);
+    target
+        .until("all that waited has arrived", BACKLOG_WITHIN, |arrivals| {
+            arrivals.largest().is_some_and(has_newest)
+        })
+        .await
+}
+
+/// Stops the program, and accounts for what its sources emitted and the target has.
+pub(crate) fn settle(account: &mut Account, sos: Sos, target: &Target) -> Result<Ended, BoxError> {
+    let ended = sos.stop()?;
+    let arrivals = target.arrivals();
+    account.sent = ended.sources.of("emitted");
+    account.arrived = arrivals.count();
+    account.duplicates = arrivals.duplicates();
+    account.count_losses(&ended);
+    Ok(ended)
+}
