@@ -88,7 +88,9 @@ fn with_sample(readme: &str, sample: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use senseops_core::LabelSet;
-    use senseops_engine::{Delivery, JournalSettings, Only, PipelineSettings};
+    use senseops_engine::{
+        DeadLetterSettings, Delivery, JournalSettings, Only, PipelineSettings, RateLimit, SelfMetrics,
+    };
     use serde::Deserialize;
 
     use super::*;
@@ -104,6 +106,7 @@ mod tests {
     struct AnySource {
         enabled: bool,
         labels: LabelSet,
+        rate_limit: RateLimit,
     }
 
     #[derive(Debug, PartialEq, Deserialize)]
@@ -161,13 +164,25 @@ sinks:
 
     #[test]
     fn the_frame_shows_every_default_of_the_pipeline() {
-        let (pipeline, _) = FRAME.split_once("\n# Beside").unwrap();
+        let (pipeline, _) = FRAME.split_once("\n# Health, metrics").unwrap();
         let Pipeline { pipeline } = serde_saphyr::from_str(&switched_on(pipeline, "#")).unwrap();
-        let default = JournalSettings::default();
-        assert_eq!(pipeline.journal.path.as_deref(), Some("/var/lib/sos/journal".as_ref()));
-        assert_eq!(pipeline.journal.max_bytes, Some(default.max_bytes()));
-        assert_eq!(pipeline.journal.fsync, Some(default.fsync()));
-        assert_eq!(PipelineSettings { journal: default, ..pipeline }, PipelineSettings::default());
+        let (journal, dead_letters) = (JournalSettings::default(), DeadLetterSettings::default());
+        let shown = PipelineSettings {
+            state_dir: Some("/var/lib/sos".into()),
+            journal: JournalSettings {
+                path: Some("/var/lib/sos/journal".into()),
+                max_bytes: Some(journal.max_bytes()),
+                fsync: Some(journal.fsync()),
+                max_age: Some("7d".parse().unwrap()),
+            },
+            dead_letters: DeadLetterSettings {
+                path: Some("/var/lib/sos/dead-letters".into()),
+                ..dead_letters
+            },
+            self_metrics: Some(SelfMetrics::default()),
+            ..PipelineSettings::default()
+        };
+        assert_eq!(pipeline, shown);
     }
 
     #[test]
@@ -175,7 +190,9 @@ sinks:
         let (_, components) = FRAME.split_once("every source has:\n").unwrap();
         let (source, sink) = components.split_once("#\n# and every sink has:\n").unwrap();
         let source: AnySource = serde_saphyr::from_str(&switched_on(source, "#   ")).unwrap();
-        assert_eq!(source, AnySource { enabled: true, labels: LabelSet::default() });
+        // It has no default: most sources are not limited.
+        let rate_limit = source.rate_limit;
+        assert_eq!(source, AnySource { enabled: true, labels: LabelSet::default(), rate_limit });
         let sink: AnySink = serde_saphyr::from_str(&switched_on(sink, "#   ")).unwrap();
         assert_eq!(sink, AnySink { enabled: true, only: Only::default(), delivery: Delivery::default() });
     }

@@ -20,7 +20,8 @@ const FREE: [&str; 4] = ["crates/senseops-sim/", "crates/senseops-testkit/", "xt
 pub(super) fn check(tree: &Tree) -> impl Iterator<Item = Finding> {
     let files = tree.ending(".rs").filter(|file| !FREE.iter().any(|folder| file.path.contains(folder)));
     files.flat_map(|file| {
-        let code = file.lines().filter(|(_, line)| !line.trim_start().starts_with("//"));
+        let tests = file.text.lines().position(|line| line == "mod tests {").unwrap_or(usize::MAX);
+        let code = file.lines().take(tests).filter(|(_, line)| !line.trim_start().starts_with("//"));
         code.filter_map(|(number, line)| {
             Some((number, channel(tree, line).or_else(|| cache(tree, file, line))?))
         })
@@ -129,6 +130,7 @@ mod tests {
             assert_eq!(lines("crates/x/src/a.rs", refused), [1], "{refused}");
         }
         assert_eq!(lines("crates/x/src/a.rs", "const QUEUE: usize = 8;\nlet x = mpsc::channel(QUEUE);"), [2]);
+        assert_eq!(lines("crates/x/src/a.rs", "mod tests {\nlet x = mpsc::channel(8);"), NONE);
         assert_eq!(lines("crates/senseops-sim/src/a.rs", "let x = mpsc::channel(8);"), NONE);
     }
 

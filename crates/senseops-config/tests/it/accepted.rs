@@ -41,10 +41,24 @@ fn components_are_planned_in_the_order_of_the_file() {
 }
 
 #[test]
+fn a_source_may_have_a_rate_limit_whose_burst_is_a_second_of_it() {
+    let limited = "
+sources: { udp: { users: { listen: 0.0.0.0:9997, rate_limit: { events_per_second: 1000 } } } }
+sinks: { console: { print: } }
+";
+    let limit = loaded(limited).unwrap().plan.sources[0].rate_limit.unwrap();
+    assert_eq!((limit.events_per_second.get(), limit.burst().get()), (1000, 1000));
+    let wrong = limited.replace("1000", "0");
+    let problems = loaded(&wrong).unwrap_err().to_string();
+    assert!(problems.contains("sources.udp.users.rate_limit.events_per_second"), "{problems}");
+}
+
+#[test]
 fn the_engine_gets_its_own_keys() {
     let plan = loaded(COMPLETE).unwrap().plan;
     assert_eq!(plan.settings.labels.to_string(), "qs_env=prod");
     assert_eq!(plan.sources[0].labels.to_string(), "zone=3");
+    assert_eq!(plan.sources[0].rate_limit, None);
     assert_eq!(plan.sinks[0].delivery.max_events.get(), 100);
     assert!(plan.sinks[0].only.source("healthcheck.qlik.Server2") && !plan.sinks[0].only.source("udp.users"));
     assert!(plan.sinks[1].only.source("udp.users"));

@@ -116,6 +116,13 @@ fn a_chunk_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_chunk_that_is_for_one_sink_stays_so() {
+    let chunk = Chunk { target: Some("influx.main".into()), ..everything() };
+    assert_eq!(EventCodec.decode(&encode(&chunk)).unwrap().target.as_deref(), Some("influx.main"));
+    assert_eq!(EventCodec.decode(FIXTURE).unwrap().target, None);
+}
+
+#[test]
 fn events_of_one_origin_share_their_labels_again() {
     let chunk = EventCodec.decode(&encode(&everything())).unwrap();
     assert!(Arc::ptr_eq(&chunk.events[0].labels, &chunk.events[3].labels));

@@ -1,13 +1,16 @@
 //! Pipelines as an embedder sees them.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "helpers of tests")]
 
+mod attempts;
 mod background;
 mod batching;
+mod dead_letters;
 mod delivery;
 mod disk;
 mod opening;
 mod reload;
 mod routing;
+mod self_events;
 mod shutdown;
 mod sources;
 mod support;

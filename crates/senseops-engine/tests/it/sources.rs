@@ -1,11 +1,12 @@
 //! Sources that fail are built anew.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-use senseops_core::{Condition, PlanSources, SourceError};
-use senseops_engine::{Delivery, JournalSettings, Overflow, Pipeline, PipelineSettings};
+use senseops_core::{Condition, Outcome, PlanSources, SourceError};
+use senseops_engine::{Delivery, JournalSettings, Overflow, Pipeline, PipelineSettings, RateLimit};
+use tokio::time::Instant;
 
 use crate::support::{Scripted, numbered, run, source_fn, until};
 
@@ -157,4 +158,34 @@ fn small_journal() -> PipelineSettings {
     let max_bytes = format!("{}B", 100 * numbered(0).approximate_bytes()).parse().unwrap();
     let journal = JournalSettings { max_bytes: Some(max_bytes), ..JournalSettings::default() };
     PipelineSettings { journal, ..PipelineSettings::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_above_the_rate_limit_is_dropped_and_counted_or_waits() {
+    let source = source_fn(|_, cx| async move {
+        for number in 0..100 {
+            let outcome = cx.emitter.emit_now(vec![numbered(number)]).known_outcome();
+            assert_eq!(outcome, Some(if number < 20 { Outcome::Stored } else { Outcome::Lost }));
+        }
+        let begin = Instant::now();
+        for number in 100..150 {
+            cx.emitter.emit(vec![numbered(number)]).await.ignore();
+        }
+        let seconds = begin.elapsed().as_secs_f64();
+        assert!((4.9..5.5).contains(&seconds), "{seconds}");
+        cx.shutdown.requested().await;
+        Ok(())
+    });
+    let sink = Arc::new(Scripted::willing());
+    let rate_limit =
+        RateLimit { events_per_second: NonZeroU32::new(10).unwrap(), burst: NonZeroU32::new(20) };
+    let mut plan = Pipeline::builder().source("eager", source).sink("all", Arc::clone(&sink)).plan().unwrap();
+    plan.sources[0].rate_limit = Some(rate_limit);
+    let summary = run(Pipeline::open(plan).await.unwrap(), async |handle| {
+        until(&handle, |view| view.sinks[0].delivered == 70).await;
+    })
+    .await;
+    let view = &summary.view.sources[0];
+    assert_eq!((view.emitted, view.rate_limited, view.lost, view.restarts), (70, 80, 0, 0));
+    assert_eq!(sink.log.written(), (0..20).chain(100..150).collect::<Vec<_>>());
 }

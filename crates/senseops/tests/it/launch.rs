@@ -91,7 +91,7 @@ impl Logged {
 /// One request, such as `GET /status`, with more header lines; gives the status and the body.
 pub(crate) fn http(to: SocketAddr, request: &str, headers: &[&str]) -> (u16, String) {
     let mut stream = TcpStream::connect(to).unwrap();
-    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let headers: String = headers.iter().flat_map(|line| [line, "\r\n"]).collect();
     let host = if headers.contains("Host:") { String::new() } else { format!("Host: {to}\r\n") };
     write!(stream, "{request} HTTP/1.1\r\n{host}{headers}Connection: close\r\nContent-Length: 0\r\n\r\n")
         .unwrap();
