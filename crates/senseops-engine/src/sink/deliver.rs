@@ -61,6 +61,7 @@ enum Attempt {
     Written,
     /// Nothing is known to be written; the same again after a pause.
     Again {
+        sink: Arc<dyn Sink>,
         pause: Duration,
         cause: BoxError,
     },
@@ -109,8 +110,8 @@ impl Delivery<'_> {
             }
             match self.attempt(&part.batch).await {
                 Attempt::Written => self.written(part.batch.len()),
-                Attempt::Again { pause, cause } => {
-                    self.pause(pause, &cause).await?;
+                Attempt::Again { sink, pause, cause } => {
+                    self.pause(&sink, pause, &cause).await?;
                     self.parts.push(part);
                 }
                 Attempt::Denied { sink, cause } => {
@@ -141,7 +142,7 @@ impl Delivery<'_> {
             Ok(Ok(Ok(()))) => (written, Attempt::Written),
             Ok(Ok(Err(WriteError::Unavailable { source, retry_after }))) => {
                 let pause = self.between_writes.pause_at_least(retry_after);
-                (unavailable, Attempt::Again { pause, cause: source })
+                (unavailable, Attempt::Again { sink, pause, cause: source })
             }
             Ok(Ok(Err(WriteError::Denied(cause)))) => (denied, Attempt::Denied { sink, cause }),
             Ok(Ok(Err(WriteError::Split(cause)))) => (split, Attempt::Halve { cause }),
@@ -149,7 +150,7 @@ impl Delivery<'_> {
             Ok(Err(panic)) => (panicked, Attempt::Panicked { text: panic_text(&*panic), sink }),
             Err(_elapsed) => {
                 let cause = format!("the write took longer than {longest:?}").into();
-                (timed_out, Attempt::Again { pause: self.between_writes.pause(), cause })
+                (timed_out, Attempt::Again { sink, pause: self.between_writes.pause(), cause })
             }
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -163,9 +164,9 @@ impl Delivery<'_> {
         self.deliver.slot.succeeded();
     }
 
-    /// Waits before the next attempt. A drain that begins meanwhile cuts the pause short, once: the shutdown time is
-    /// too short to be spent waiting.
-    async fn pause(&self, pause: Duration, cause: &BoxError) -> Result<(), Abandoned> {
+    /// Waits before the next attempt. Another sink in place of the one that failed ends the pause, and so does a drain
+    /// that begins meanwhile, once: the shutdown time is too short to be spent waiting.
+    async fn pause(&self, sink: &Arc<dyn Sink>, pause: Duration, cause: &BoxError) -> Result<(), Abandoned> {
         self.deliver.slot.counters.retries.fetch_add(1, Ordering::Relaxed);
         self.deliver.slot.build.health.failing(chain(&**cause).to_string());
         let was_draining = self.drain.is_requested();
@@ -174,20 +175,16 @@ impl Delivery<'_> {
         }
         tokio::select! {
             () = sleep(pause) => {}
+            () = self.deliver.slot.changed_from(sink) => {}
             () = self.drain.requested(), if !was_draining => {}
         }
         Ok(())
     }
 
     /// Waits, and builds the sink anew with what its secrets are then: what is wrong can be repaired without a restart.
-    /// If that happens meanwhile, there is nothing to wait for.
     async fn denied(&self, sink: &Arc<dyn Sink>, cause: &BoxError) -> Result<(), Abandoned> {
-        let slot = &self.deliver.slot;
-        tokio::select! {
-            waited = self.pause(self.deliver.retry.denied.get(), cause) => waited?,
-            () = slot.changed_from(sink) => return Ok(()),
-        }
-        slot.refresh().await;
+        self.pause(sink, self.deliver.retry.denied.get(), cause).await?;
+        self.deliver.slot.refresh(sink).await;
         Ok(())
     }
 
@@ -220,8 +217,8 @@ impl Delivery<'_> {
             return Ok(());
         }
         // A target that takes part of each write is busy, not down.
-        let pause = self.between_writes.pause();
-        self.pause(pause, &"the target took only part of the batch".into()).await?;
+        let (sink, pause) = (self.deliver.slot.current(), self.between_writes.pause());
+        self.pause(&sink, pause, &"the target took only part of the batch".into()).await?;
         self.parts.push(Part { batch: batch.select(retry), panics: 0 });
         Ok(())
     }

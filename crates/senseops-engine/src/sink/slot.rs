@@ -105,14 +105,19 @@ impl SinkSlot {
     pub(crate) async fn follow_files(&self) {
         loop {
             self.watched.changed().await;
-            self.refresh().await;
+            self.refresh(&self.current()).await;
         }
     }
 
-    /// Replaces the sink by one built from what its files and variables hold now; keeps it if that does not work.
-    pub(crate) async fn refresh(&self) {
+    /// Replaces the sink by one built from what its files and variables hold now; keeps it if that does not work. Does
+    /// nothing if someone else has replaced `used` meanwhile.
+    pub(crate) async fn refresh(&self, used: &Arc<dyn Sink>) {
         let _replacing = self.replacing.lock().await;
+        if !Arc::ptr_eq(used, &*self.current.borrow()) {
+            return;
+        }
         match self.build_anew().await {
+            Ok(sink) if Arc::ptr_eq(&sink, used) => {}
             Ok(sink) => {
                 info!(sink = self.name(), "sink was built anew");
                 self.current.send_replace(sink);

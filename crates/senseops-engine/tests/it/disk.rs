@@ -89,7 +89,7 @@ async fn what_a_failed_disk_cannot_keep_is_delivered_before_the_end() {
     let pipeline =
         Pipeline::builder().settings(settings).sink("target", Arc::clone(&flaky)).build().await.unwrap();
     let summary = run(pipeline, async |handle| {
-        std::fs::remove_dir_all(&path).unwrap();
+        std::fs::rename(&path, dir.path().join("gone")).unwrap();
         // What is not a directory cannot be made one, so the disk stays away to the end.
         std::fs::write(&path, "").unwrap();
         let receipt = handle.emit(vec![numbered(7)]).await;
