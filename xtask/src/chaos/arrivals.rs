@@ -49,7 +49,9 @@ mod tests {
     #[test]
     fn events_are_told_from_their_duplicates() {
         let mut arrivals = Arrivals::default();
-        [1, 2, 9, 2].into_iter().for_each(|key| arrivals.add(key));
+        for key in [1, 2, 9, 2] {
+            arrivals.add(key);
+        }
         assert_eq!((arrivals.count(), arrivals.duplicates(), arrivals.largest()), (3, 1, Some(9)));
         assert_eq!(arrivals.count_of(&[1..=3, 8..=9]), 3);
     }

@@ -48,6 +48,7 @@ struct Delivery<'a> {
     between_restarts: Backoff,
     /// Whether something was written since the sink last panicked.
     is_sink_proven: bool,
+    refused: Vec<Refused>,
 }
 
 /// Events that are written together.
@@ -97,6 +98,7 @@ impl Deliver {
             between_writes: Backoff::new(self.retry.initial.get(), self.retry.max.get()),
             between_restarts: Backoff::new(FIRST_RESTART, LONGEST_RESTART),
             is_sink_proven: false,
+            refused: Vec::new(),
         };
         delivery.run().await
     }
@@ -118,11 +120,12 @@ impl Delivery<'_> {
                     self.denied(&sink, &cause).await?;
                     self.parts.push(part);
                 }
-                Attempt::Halve { cause } => self.halve(&part.batch, &cause).await,
-                Attempt::Partly { retry, refused } => self.partly(&part.batch, &retry, &refused).await?,
+                Attempt::Halve { cause } => self.halve(&part.batch, &cause),
+                Attempt::Partly { retry, refused } => self.partly(&part.batch, &retry, refused).await?,
                 Attempt::Panicked { sink, text } => self.panicked(part, &sink, text).await,
             }
         }
+        self.keep_refused().await;
         Ok(())
     }
 
@@ -188,13 +191,13 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    async fn halve(&mut self, batch: &Batch, cause: &BoxError) {
+    fn halve(&mut self, batch: &Batch, cause: &BoxError) {
         if batch.len() > 1 {
             let (first, second) = batch.halves();
             self.parts.extend([second, first].map(|batch| Part { batch, panics: 0 }));
         } else {
             let reason = chain(&**cause).to_string();
-            self.refuse(batch, &[Rejection { index: 0, reason }]).await;
+            self.refuse(batch, vec![Rejection { index: 0, reason }]);
             // It answers, so it works.
             self.deliver.slot.succeeded();
         }
@@ -204,13 +207,13 @@ impl Delivery<'_> {
         &mut self,
         batch: &Batch,
         retry: &[usize],
-        refused: &[Rejection],
+        refused: Vec<Rejection>,
     ) -> Result<(), Abandoned> {
         let written = batch.len() - retry.len() - refused.len();
         if written > 0 {
             self.written(written);
         }
-        self.refuse(batch, refused).await;
+        self.refuse(batch, refused);
         if retry.is_empty() {
             // It answers, so it works.
             self.deliver.slot.succeeded();
@@ -227,9 +230,9 @@ impl Delivery<'_> {
         part.panics += 1;
         let is_single = part.batch.len() == 1;
         if is_single && (self.is_sink_proven || part.panics >= PANICS_PER_EVENT) {
-            self.refuse(&part.batch, &[Rejection { index: 0, reason: text.clone() }]).await;
+            self.refuse(&part.batch, vec![Rejection { index: 0, reason: text.clone() }]);
         } else if !is_single && part.panics >= PANICS_PER_BATCH {
-            self.halve(&part.batch, &text.clone().into()).await;
+            self.halve(&part.batch, &text.clone().into());
         } else if is_single {
             // Last, so that others can show whether the sink works at all.
             self.parts.insert(0, part);
@@ -240,19 +243,25 @@ impl Delivery<'_> {
         self.deliver.slot.replace(sink, &text, &mut self.between_restarts, self.drain).await;
     }
 
-    /// The events become dead letters before the journal forgets them.
-    async fn refuse(&self, batch: &Batch, refused: &[Rejection]) {
-        let Some(first) = refused.first() else { return };
-        let slot = &self.deliver.slot;
-        let events = refused.len() as u64;
-        let refused = Refused { batch: batch.clone(), rejections: refused.to_vec() };
-        let letters = &self.deliver.dead_letters;
-        let is_kept = letters.keep(slot.name(), vec![refused]).await;
+    fn refuse(&mut self, batch: &Batch, rejections: Vec<Rejection>) {
+        if !rejections.is_empty() {
+            self.refused.push(Refused { batch: batch.clone(), rejections });
+        }
+    }
+
+    /// What was refused becomes dead letters before the journal forgets it: all of the batch at once, since each time the
+    /// disk is waited for.
+    async fn keep_refused(self) {
+        let Some(first) = self.refused.first().and_then(|refused| refused.rejections.first()) else { return };
+        let Deliver { slot, dead_letters, .. } = self.deliver;
+        let reason = first.reason.clone();
+        let events = self.refused.iter().map(|refused| refused.rejections.len() as u64).sum();
+        let is_kept = dead_letters.keep(slot.name(), self.refused).await;
         if is_kept {
             slot.counters.dead_letters.fetch_add(events, Ordering::Relaxed);
         }
         slot.counters.refused.fetch_add(events, Ordering::Relaxed);
-        slot.refusals.note(slot.name(), events, &first.reason, &letters.whereabouts(is_kept));
+        slot.refusals.note(slot.name(), events, &reason, &dead_letters.whereabouts(is_kept));
     }
 }
 
