@@ -7,8 +7,14 @@ mod panicking;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
 use numbered::NumberedConfig;
 use panicking::PanickingConfig;
+
+/// A backlog that was delivered must not stay in memory for ever, as it does with the allocator of glibc.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     senseops::cli::run(senseops::builtin().source::<NumberedConfig>().sink::<PanickingConfig>())

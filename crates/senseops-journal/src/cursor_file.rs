@@ -17,13 +17,15 @@ const TITLE: &str = "senseops journal cursors 1";
 pub(crate) enum Stored {
     Cursors(BTreeMap<String, Mark>),
     Damaged,
+    /// There is no file.
+    Missing,
 }
 
-/// Reads the file; there are no cursors if there is no file.
+/// Reads the file.
 pub(crate) fn load(directory: &Path) -> io::Result<Stored> {
     match fs::read(directory.join(NAME)) {
         Ok(bytes) => Ok(parse(&bytes).map_or(Stored::Damaged, Stored::Cursors)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Stored::Cursors(BTreeMap::new())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Stored::Missing),
         Err(error) => Err(error),
     }
 }
@@ -82,7 +84,7 @@ mod tests {
     #[test]
     fn cursors_are_found_as_they_were_stored() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(load(directory.path()).unwrap(), Stored::Cursors(BTreeMap::new()));
+        assert_eq!(load(directory.path()).unwrap(), Stored::Missing);
         for cursors in [BTreeMap::new(), cursors()] {
             store(&Files::Machine, directory.path(), &cursors).unwrap();
             assert_eq!(load(directory.path()).unwrap(), Stored::Cursors(cursors));

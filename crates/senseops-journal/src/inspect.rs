@@ -120,6 +120,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
     let damaged = damaged.collect();
     let (places, cursors_damaged) = match stored {
         Stored::Cursors(places) => (places, false),
+        Stored::Missing => (BTreeMap::new(), false),
         Stored::Damaged => (BTreeMap::new(), true),
     };
     let disk = Disk::<()>::new(found.segments, StoredCursors::default());
@@ -146,8 +147,10 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
 pub fn forget_offline(path: &Path, name: &str) -> Result<(), ForgetOfflineError> {
     let failed = |source| ForgetOfflineError::File { path: path.into(), source };
     let _lock = lock::lock(path)?;
-    let Stored::Cursors(mut places) = cursor_file::load(path).map_err(failed)? else {
-        return Err(ForgetOfflineError::Damaged { path: path.into() });
+    let mut places = match cursor_file::load(path).map_err(failed)? {
+        Stored::Cursors(places) => places,
+        Stored::Missing => BTreeMap::new(),
+        Stored::Damaged => return Err(ForgetOfflineError::Damaged { path: path.into() }),
     };
     places.remove(name).ok_or_else(|| ForgetOfflineError::Unknown { name: name.to_owned() })?;
     cursor_file::store(&Files::Machine, path, &places).map_err(failed)

@@ -84,8 +84,10 @@ pub(crate) fn open<C: Clone + 'static>(
     let stored = cursor_file::load(&path).map_err(file_failed(path.join(cursor_file::NAME)))?;
     let (places, cursors) = match stored {
         Stored::Cursors(places) => (places, StoredCursors::default()),
-        Stored::Damaged => {
-            warn!(directory = %path.display(), "cursors of the journal are damaged, delivering all it holds again");
+        Stored::Missing if found.segments.oldest().is_none() => (BTreeMap::new(), StoredCursors::default()),
+        // Cursors are stored before the first receipt, so somebody has deleted the file.
+        Stored::Damaged | Stored::Missing => {
+            warn!(directory = %path.display(), "cursors of the journal are lost, delivering all it holds again");
             let unknown_begin = found.segments.oldest().map(|oldest| oldest.first);
             (BTreeMap::new(), StoredCursors { change: Change::Moved, unknown_begin })
         }

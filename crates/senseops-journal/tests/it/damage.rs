@@ -189,6 +189,15 @@ async fn with_damaged_cursors_everything_is_delivered_again() {
 }
 
 #[tokio::test]
+async fn without_cursors_everything_is_delivered_again() {
+    let (directory, _) = journal().await;
+    fs::remove_file(directory.path().join("cursors")).unwrap();
+    let bench = Bench::open(directory, MAX_BYTES);
+    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
+    assert_eq!(drain(&mut reader).await, (0..CHUNKS).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn what_a_newer_program_wrote_is_left_alone() {
     let (directory, _) = journal().await;
     let path = directory.path().join(&segments(directory.path())[2].0);

@@ -3,6 +3,7 @@
 use std::io;
 
 use tokio::signal;
+use tokio::sync::oneshot;
 
 /// What a hangup asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,15 +15,24 @@ pub(super) enum Hangup {
 }
 
 /// Installs the handlers now, so that no signal is missed. Gives what resolves with the first signal, and what resolves
-/// with the second: whoever asks twice does not want to wait.
+/// with one after that: whoever asks twice does not want to wait.
 pub(super) fn stop_requested(
     hangup: Hangup,
 ) -> io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
-    let (mut first, mut second) = (Signals::install(hangup)?, Signals::install(hangup)?);
-    Ok((async move { first.next().await }, async move {
-        second.next().await;
-        second.next().await;
-    }))
+    let mut signals = Signals::install(hangup)?;
+    // Handed on, not counted: signals between two looks are seen as one.
+    let (after_the_first, signals_after) = oneshot::channel();
+    let first = async move {
+        signals.next().await;
+        let _nobody_waits_for_a_second = after_the_first.send(signals);
+    };
+    let second = async move {
+        match signals_after.await {
+            Ok(mut signals) => signals.next().await,
+            Err(_never_asked) => std::future::pending().await,
+        }
+    };
+    Ok((first, second))
 }
 
 /// The hangups from now on. There are none where the system does not know them.

@@ -1,5 +1,6 @@
 //! No secret shows: a canary in every setting that holds one, and a look at everything that is printed, logged or
 //! answered.
+#![cfg(unix)]
 
 use std::fmt::Debug;
 
