@@ -1,5 +1,6 @@
 //! How a component is doing, in its own words.
 
+use std::mem::Discriminant;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use tracing::{info, warn};
 
 /// How often a reason that keeps changing is logged.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
+/// How many changes are logged in such a time; a target that fails and recovers by turns would otherwise fill the log.
+const LOGGED_CHANGES: u32 = 6;
 
 /// Where a component says how it is. What is repeated is logged once, and the recovery says how often it was repeated.
 #[derive(Clone, Debug)]
@@ -23,9 +26,13 @@ struct Inner {
 struct State {
     condition: Condition,
     trouble: Option<Trouble>,
+    /// What kind of trouble the log tells of, until it tells of the recovery.
+    told: Option<Discriminant<Condition>>,
+    /// When the changes began that count for the limit, and how many were logged since.
+    changes: (Instant, u32),
 }
 
-/// What has gone on since the component was last well.
+/// What has gone on since the component was last well, as far as the log tells.
 #[derive(Clone, Copy, Debug)]
 struct Trouble {
     since: Instant,
@@ -49,18 +56,14 @@ pub enum Condition {
 impl Health {
     /// The health of the component of this name.
     pub fn new(component: &str) -> Self {
-        let state = Mutex::new(State { condition: Condition::Starting, trouble: None });
-        Self(Arc::new(Inner { component: component.to_owned(), state }))
+        let state =
+            State { condition: Condition::Starting, trouble: None, told: None, changes: (Instant::now(), 0) };
+        Self(Arc::new(Inner { component: component.to_owned(), state: Mutex::new(state) }))
     }
 
     /// It works.
     pub fn ok(&self) {
-        // The usual case must not allocate or log.
-        let mut state = self.state();
-        state.condition = Condition::Ok;
-        let trouble = state.trouble.take();
-        drop(state);
-        if let Some(Trouble { since, reports, .. }) = trouble {
+        if let Some(Trouble { since, reports, .. }) = self.recovered() {
             let (component, seconds) = (self.component(), since.elapsed().as_secs());
             info!(component, seconds, reports, "component recovered");
         }
@@ -85,21 +88,44 @@ impl Health {
         self.state().condition.clone()
     }
 
+    /// Notes that it works. If that is to be logged: the trouble that is over.
+    fn recovered(&self) -> Option<Trouble> {
+        // The usual case must not allocate or ask for the time.
+        let mut state = self.state();
+        state.condition = Condition::Ok;
+        state.trouble?;
+        let now = Instant::now();
+        if state.told.is_none() && now.duration_since(state.changes.0) >= LOG_INTERVAL {
+            // It was over before anybody was told.
+            state.trouble = None;
+        }
+        if state.told.is_none() || !state.may_log_change(now) {
+            return None;
+        }
+        state.told = None;
+        state.trouble.take()
+    }
+
     /// Notes trouble. If it is to be logged: how often there was some since the component was last well.
     fn replace(&self, condition: Condition) -> Option<u64> {
         let now = Instant::now();
         let mut state = self.state();
+        let kind = Some(std::mem::discriminant(&condition));
         let before = std::mem::replace(&mut state.condition, condition);
-        let is_other_kind = std::mem::discriminant(&before) != std::mem::discriminant(&state.condition);
         let is_other = before != state.condition;
         let trouble = state.trouble.get_or_insert(Trouble { since: now, logged: now, reports: 0 });
         trouble.reports += 1;
+        let Trouble { logged, reports, .. } = *trouble;
         // A target that fails in two ways by turns would otherwise fill the log.
-        let is_due = is_other_kind || is_other && now.duration_since(trouble.logged) >= LOG_INTERVAL;
-        is_due.then(|| {
+        let is_due = state.told != kind || is_other && now.duration_since(logged) >= LOG_INTERVAL;
+        if !is_due || !state.may_log_change(now) {
+            return None;
+        }
+        state.told = kind;
+        if let Some(trouble) = &mut state.trouble {
             trouble.logged = now;
-            trouble.reports
-        })
+        }
+        Some(reports)
     }
 
     fn reason(&self) -> String {
@@ -112,6 +138,18 @@ impl Health {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether one more change may be logged now; it counts as logged then.
+    fn may_log_change(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.changes.0) >= LOG_INTERVAL {
+            self.changes = (now, 0);
+        }
+        let may_log = self.changes.1 < LOGGED_CHANGES;
+        self.changes.1 += u32::from(may_log);
+        may_log
     }
 }
 
@@ -158,5 +196,34 @@ mod tests {
         }
         assert!((10..=11).contains(&logged), "{logged}");
         assert_eq!(health.condition(), failing("timed out"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_component_that_fails_and_recovers_by_turns_does_not_fill_the_log() {
+        let health = Health::new("influx.main");
+        let mut logged = 0;
+        for _ in 0..600 {
+            logged += u32::from(health.replace(failing("refused")).is_some());
+            logged += u32::from(health.recovered().is_some());
+            advance(Duration::from_secs(1)).await;
+        }
+        assert!((10..=10 * LOGGED_CHANGES).contains(&logged), "{logged}");
+        advance(LOG_INTERVAL).await;
+        assert_eq!(health.condition(), Condition::Ok);
+        assert!(health.recovered().is_none(), "the last that was logged is a recovery");
+        assert_eq!(health.replace(failing("refused")), Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_that_stays_is_logged_however_it_began() {
+        let health = Health::new("influx.main");
+        for _ in 0..LOGGED_CHANGES {
+            health.failing("refused");
+            health.ok();
+        }
+        assert_eq!(health.replace(failing("refused")), None);
+        advance(LOG_INTERVAL).await;
+        assert!(health.replace(failing("refused")).is_some());
+        assert!(health.recovered().is_some());
     }
 }

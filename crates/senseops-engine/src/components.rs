@@ -3,11 +3,8 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use senseops_core::{
-    Build, Condition, LabelSet, Noted, PlannedSink, PlannedSource, ShutdownTrigger, Timestamp,
-};
+use senseops_core::{Build, Condition, LabelSet, Noted, PlannedSink, PlannedSource, ShutdownTrigger};
 use senseops_journal::ReaderWatch;
 
 use crate::codec::Chunk;
@@ -17,9 +14,6 @@ use crate::settings::{Delivery, Only, Overflow, RateLimit};
 use crate::sink::SinkSlot;
 use crate::view::{CertificateView, SinkView, SourceView};
 use crate::watched::Watched;
-
-/// How long before its end a certificate is warned about.
-pub(crate) const CERTIFICATE_WARNING: Duration = Duration::from_hours(30 * 24);
 
 /// The components in the order of the plan.
 #[derive(Clone, Default)]
@@ -49,8 +43,6 @@ pub(crate) struct SinkPart {
     pub(crate) delivery: Delivery,
     pub(crate) slot: Arc<SinkSlot>,
     pub(crate) reader: ReaderWatch<Chunk>,
-    /// What its predecessors of this name missed.
-    pub(crate) discarded_before: u64,
     pub(crate) release: ShutdownTrigger,
 }
 
@@ -91,7 +83,7 @@ impl SourcePart {
     }
 
     pub(crate) fn condition(&self) -> Condition {
-        unless_in_trouble(self.build.health.condition(), || certificate_warning(self.watched.noted()))
+        unless_in_trouble(self.build.health.condition(), || self.watched.warning())
     }
 
     pub(crate) fn view(&self) -> SourceView {
@@ -122,13 +114,8 @@ impl SinkPart {
             if is_waited_for {
                 return Some("the journal is full, and sources wait until this sink has caught up".into());
             }
-            self.slot.refusals.warning().or_else(|| certificate_warning(self.slot.watched.noted()))
+            self.slot.refusals.warning().or_else(|| self.slot.watched.warning())
         })
-    }
-
-    /// Events that were pushed out of the journal before they could be delivered.
-    pub(crate) fn discarded(&self) -> u64 {
-        self.discarded_before + self.reader.discarded()
     }
 
     pub(crate) fn view(&self, has_room: bool) -> SinkView {
@@ -140,7 +127,7 @@ impl SinkPart {
             delivered: value(&counters.delivered),
             refused: value(&counters.refused),
             dead_letters: value(&counters.dead_letters),
-            discarded: self.discarded(),
+            discarded: self.reader.discarded(),
             retries: value(&counters.retries),
             writes: value(&counters.writes),
             attempts: counters.attempts.view(),
@@ -169,17 +156,4 @@ fn certificates(noted: Vec<(PathBuf, Noted)>) -> Vec<CertificateView> {
     let certificate =
         |(path, noted): (PathBuf, Noted)| Some(CertificateView { path, expires: noted.expires? });
     noted.into_iter().filter_map(certificate).collect()
-}
-
-/// The certificate that ends first, if it ends soon.
-fn certificate_warning(noted: Vec<(PathBuf, Noted)>) -> Option<String> {
-    let ends = noted.into_iter().filter_map(|(path, noted)| Some((noted.expires?, path)));
-    let (end, path) = ends.min()?;
-    let now = Timestamp::now();
-    let path = path.display();
-    if end <= now {
-        return Some(format!("a certificate in {path} has ended on {end}"));
-    }
-    let left = end.since(now);
-    (left <= CERTIFICATE_WARNING).then(|| format!("a certificate in {path} ends on {end}; replace the file"))
 }

@@ -27,6 +27,8 @@ pub(crate) struct SinkCounters {
     pub(crate) delivered: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) dead_letters: AtomicU64,
+    /// Discarded events that the log tells of.
+    pub(crate) discarded_told: AtomicU64,
     pub(crate) retries: AtomicU64,
     pub(crate) writes: AtomicU64,
     pub(crate) restarts: AtomicU64,

@@ -37,13 +37,31 @@ pub(crate) struct Parts {
     pub(crate) sockets: Sockets,
     pub(crate) taps: Taps,
     pub(crate) dead_letters: DeadLetters,
-    pub(crate) emitter: Emitter,
+    pub(crate) emitters: RwLock<Emitters>,
     pub(crate) embedder: Arc<SourceCounters>,
     pub(crate) components: RwLock<Components>,
     pub(crate) commands: mpsc::Sender<Command>,
 }
 
+/// Where events go that come from no source.
+#[derive(Clone)]
+pub(crate) struct Emitters {
+    /// Those of the host program.
+    pub(crate) embedder: Emitter,
+    /// Those of the pipeline about itself.
+    pub(crate) own: Emitter,
+}
+
 impl Parts {
+    /// The emitters with the labels that the pipeline has now.
+    pub(crate) fn emitters(&self) -> Emitters {
+        self.emitters.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn emit_through(&self, emitters: Emitters) {
+        *self.emitters.write().unwrap_or_else(PoisonError::into_inner) = emitters;
+    }
+
     /// The components now.
     pub(crate) fn components(&self) -> Components {
         self.components.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -98,7 +116,7 @@ impl Handle {
 
     /// Emits events of the host program itself, under the labels of the pipeline.
     pub async fn emit(&self, events: Vec<Event>) -> Receipt {
-        self.0.emitter.emit(events).await
+        self.0.emitters().embedder.emit(events).await
     }
 
     /// Runs `plan` in place of what runs now. Components that are the same in both are left alone; those that changed

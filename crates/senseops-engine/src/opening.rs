@@ -1,14 +1,14 @@
 //! Opening the components of a plan: at the start, and those that a new plan changes.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use senseops_core::settings::Span;
 use senseops_core::{
     BoxError, Build, BuildError, Context, Emitter, Files, Health, LabelSet, Leases, Meter, PlannedSink,
     PlannedSource, Shared, ShutdownTrigger,
 };
-use senseops_journal::{DiskSettings, Journal, Writer};
+use senseops_journal::{DiskSettings, Journal, Reader, Writer};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use crate::codec::{Chunk, EventCodec};
 use crate::components::{Components, SinkPart, SourcePart};
 use crate::counters::SourceCounters;
 use crate::dead_letters::DeadLetters;
-use crate::handle::Parts;
+use crate::handle::{Emitters, Parts};
 use crate::intake::SourceIntake;
 use crate::pipeline::{OpenError, Pipeline};
 use crate::plan::{ComponentError, Plan, SinkSpec, SourceSpec};
@@ -82,8 +82,6 @@ pub(crate) struct NewSink {
     delivery: Delivery,
     slot: Arc<SinkSlot>,
     wanted: Wanted,
-    /// What its predecessor missed.
-    discarded_before: u64,
 }
 
 /// Opens everything that a plan names. Nothing runs and no task is spawned yet.
@@ -117,9 +115,9 @@ pub(crate) async fn open(plan: Plan) -> Result<Pipeline, OpenError> {
         sink_runners.extend(runner);
     }
     let embedder = Arc::default();
-    let intake = opener.intake(EMBEDDER, settings.labels.clone(), &embedder);
+    let emitters = opener.emitters(&settings.labels, &embedder);
     let (commands, requested) = mpsc::channel(COMMANDS);
-    let parts = Arc::new(Parts::new(&opener, components, (Emitter::new(intake), embedder), commands));
+    let parts = Arc::new(Parts::new(&opener, components, (emitters, embedder), commands));
     Ok(Pipeline { opener, settings, sources: source_runners, sinks: sink_runners, writer, parts, requested })
 }
 
@@ -206,7 +204,6 @@ impl Opener {
             delivery: spec.delivery.clone(),
             slot: Arc::new(SinkSlot::new(Arc::clone(&planned.factory), build, sink, counters)),
             wanted: Wanted { sink: name.to_owned().into(), accepts, only },
-            discarded_before: before.map(SinkPart::discarded).unwrap_or_default(),
         }))
     }
 
@@ -249,9 +246,12 @@ impl Opener {
         Ok(OpenedSource::New(part, runner))
     }
 
-    /// Where the pipeline emits what it says about itself.
-    pub(crate) fn own_emitter(&self, labels: &LabelSet) -> Emitter {
-        Emitter::new(self.intake(SELF, labels.clone(), &Arc::default()))
+    /// Where events go that come from no source.
+    pub(crate) fn emitters(&self, labels: &LabelSet, embedder: &Arc<SourceCounters>) -> Emitters {
+        Emitters {
+            embedder: Emitter::new(self.intake(EMBEDDER, labels.clone(), embedder)),
+            own: Emitter::new(self.intake(SELF, labels.clone(), &Arc::default())),
+        }
     }
 
     fn intake(&self, source: &str, labels: LabelSet, counters: &Arc<SourceCounters>) -> SourceIntake {
@@ -273,6 +273,17 @@ fn duplicates(sources: &[SourceSpec], sinks: &[SinkSpec]) -> Vec<ComponentError>
         .collect()
 }
 
+impl NewSink {
+    pub(crate) fn name(&self) -> &str {
+        self.slot.name()
+    }
+
+    /// Reads from its place in the journal.
+    pub(crate) fn reader(&self, opener: &Opener) -> Reader<Chunk> {
+        opener.journal.reader(self.name(), self.delivery.overflow.into())
+    }
+}
+
 impl OpenedSource {
     /// What is known of it, and what runs it if it does not run yet.
     pub(crate) fn into_parts(self) -> (SourcePart, Option<SourceRunner>) {
@@ -286,11 +297,12 @@ impl OpenedSource {
 impl OpenedSink {
     /// What is known of it, and what runs it if it does not run yet. It gets its place in the journal now.
     pub(crate) fn attach(self, opener: &Opener) -> (SinkPart, Option<SinkRunner>) {
-        let NewSink { planned, only, delivery, slot, wanted, discarded_before } = match self {
+        let new = match self {
             Self::Kept(part) => return (part, None),
             Self::New(new) => new,
         };
-        let reader = opener.journal.reader(slot.name(), delivery.overflow.into());
+        let reader = new.reader(opener);
+        let NewSink { planned, only, delivery, slot, wanted } = new;
         let deliver = Deliver {
             slot: Arc::clone(&slot),
             retry: delivery.retry.clone(),
@@ -304,7 +316,6 @@ impl OpenedSink {
             delivery: delivery.clone(),
             slot: Arc::clone(&slot),
             reader: reader.watch(),
-            discarded_before,
             release: ShutdownTrigger::default(),
         };
         (part, Some(SinkRunner { slot, deliver, reader, wanted, delivery }))
@@ -335,11 +346,11 @@ impl Parts {
     fn new(
         opener: &Opener,
         components: Components,
-        (emitter, embedder): (Emitter, Arc<SourceCounters>),
+        (emitters, embedder): (Emitters, Arc<SourceCounters>),
         commands: mpsc::Sender<crate::reload::Command>,
     ) -> Self {
         Self {
-            emitter,
+            emitters: RwLock::new(emitters),
             embedder,
             opened: Instant::now(),
             journal: opener.journal.clone(),
@@ -347,7 +358,7 @@ impl Parts {
             sockets: opener.common.sockets.clone(),
             taps: opener.taps.clone(),
             dead_letters: opener.dead_letters.clone(),
-            components: std::sync::RwLock::new(components),
+            components: RwLock::new(components),
             commands,
         }
     }

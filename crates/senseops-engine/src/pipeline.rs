@@ -109,8 +109,7 @@ impl Pipeline {
         chores.spawn("files".to_owned(), follow_files(Arc::clone(&running.parts)));
         if let Some(SelfMetrics { interval }) = running.settings.self_metrics {
             let handle = Handle(Arc::clone(&running.parts));
-            let emitter = running.opener.own_emitter(&running.settings.labels);
-            chores.spawn("self_metrics".to_owned(), self_events::emit(handle, emitter, interval));
+            chores.spawn("self_metrics".to_owned(), self_events::emit(handle, interval));
         }
         let waiting = journal.0.status().events;
         info!(
@@ -169,6 +168,7 @@ impl Running {
         }
         let view = Handle(Arc::clone(&self.parts)).view();
         self.parts.sockets.close();
+        self.parts.dead_letters.close();
         tell_losses(&view);
         info!(seconds = begin.elapsed().as_secs_f64(), "pipeline has stopped");
         Summary { view, aborted }

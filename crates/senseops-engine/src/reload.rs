@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use senseops_core::{Shutdown, ShutdownTrigger};
 use thiserror::Error;
@@ -9,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::components::Components;
+use crate::components::{Components, SinkPart, SourcePart};
 use crate::handle::Parts;
 use crate::opening::{Opened, OpenedSink, OpenedSource, Opener};
 use crate::pipeline::OpenError;
@@ -81,7 +82,8 @@ impl Running {
         Ok((settings, opened))
     }
 
-    /// Runs what was opened. Sources come last and go first, so that what they emit finds its sinks.
+    /// Runs what was opened. Sinks change while the sources go on, whose events wait in the journal meanwhile. So
+    /// nobody reads the sockets only as long as it takes a source to stop, and every event finds its sinks.
     pub(crate) async fn switch_to(&mut self, (settings, opened): (PipelineSettings, Opened)) -> Reloaded {
         let before = self.parts.components();
         let (kept_sources, kept_sinks) = kept(&opened);
@@ -90,26 +92,14 @@ impl Running {
             not_applied: self.not_applied(&settings),
             ..Reloaded::default()
         };
-        let now = Instant::now();
-        let leaving = before.sources.iter().filter(|part| !kept_sources.contains(&part.build.component));
-        let leaving = leaving.map(|part| {
-            part.stop.request();
-            part.build.component.clone()
-        });
-        let left_sources: HashSet<String> = leaving.collect();
-        let late = self.sources.join_named(&left_sources, now + settings.shutdown_timeout.get() / 2).await;
-        warn_of(&late);
-        self.opener.common.sockets.complete_handover(&kept_sources);
-
-        let leaving = before.sinks.iter().filter(|part| !kept_sinks.contains(part.slot.name()));
-        let leaving = leaving.map(|part| {
-            part.release.request();
-            part.slot.name().to_owned()
-        });
-        let left_sinks: HashSet<String> = leaving.collect();
-        let late = self.sinks.join_named(&left_sinks, Instant::now() + LONGEST_RELEASE).await;
-        warn_of(&late);
-
+        // Those that are quite new see what is emitted while the others go.
+        let places: Vec<_> = (opened.sinks.iter())
+            .filter_map(|sink| match sink {
+                OpenedSink::New(new) if before.sink(new.name()).is_none() => Some(new.reader(&self.opener)),
+                OpenedSink::New(_) | OpenedSink::Kept(_) => None,
+            })
+            .collect();
+        let left_sinks = self.release(&before.sinks, &kept_sinks, &opened.sinks).await;
         let mut components = Components::default();
         let (mut new_sources, mut new_sinks) = (HashSet::new(), HashSet::new());
         for sink in opened.sinks {
@@ -120,6 +110,10 @@ impl Running {
             }
             components.sinks.push(part);
         }
+        drop(places);
+        let longest = settings.shutdown_timeout.get() / 2;
+        let left_sources = self.stop(&before.sources, &kept_sources, longest).await;
+        self.opener.common.sockets.complete_handover(&kept_sources);
         for source in opened.sources {
             let (part, runner) = source.into_parts();
             if let Some(runner) = runner {
@@ -129,6 +123,9 @@ impl Running {
             components.sources.push(part);
         }
         self.parts.replace(components);
+        if self.settings.labels != settings.labels {
+            self.parts.emit_through(self.opener.emitters(&settings.labels, &self.parts.embedder));
+        }
         // The rest takes effect at the next start, and until then a change is named each time.
         self.settings.labels = settings.labels;
         self.settings.shutdown_timeout = settings.shutdown_timeout;
@@ -136,6 +133,47 @@ impl Running {
         reloaded.note("sinks", &left_sinks, &new_sinks);
         reloaded.log();
         reloaded
+    }
+
+    /// Ends the sinks that are not `kept`, and names them. Those of the same name in `next` go on where they were.
+    async fn release(
+        &mut self,
+        sinks: &[SinkPart],
+        kept: &HashSet<String>,
+        next: &[OpenedSink],
+    ) -> HashSet<String> {
+        for sink in next {
+            if let OpenedSink::New(new) = sink {
+                self.opener.journal.expect_back(new.name());
+            }
+        }
+        let leaving = sinks.iter().filter(|part| !kept.contains(part.slot.name()));
+        let leaving = leaving.map(|part| {
+            part.release.request();
+            part.slot.name().to_owned()
+        });
+        let leaving = leaving.collect();
+        let late = self.sinks.join_named(&leaving, Instant::now() + LONGEST_RELEASE).await;
+        warn_of(&late);
+        leaving
+    }
+
+    /// Ends the sources that are not `kept`, and names them.
+    async fn stop(
+        &mut self,
+        sources: &[SourcePart],
+        kept: &HashSet<String>,
+        longest: Duration,
+    ) -> HashSet<String> {
+        let leaving = sources.iter().filter(|part| !kept.contains(&part.build.component));
+        let leaving = leaving.map(|part| {
+            part.stop.request();
+            part.build.component.clone()
+        });
+        let leaving = leaving.collect();
+        let late = self.sources.join_named(&leaving, Instant::now() + longest).await;
+        warn_of(&late);
+        leaving
     }
 
     fn not_applied(&self, settings: &PipelineSettings) -> Vec<&'static str> {

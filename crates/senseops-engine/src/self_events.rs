@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use senseops_core::settings::Span;
-use senseops_core::{Body, Condition, Emitter, Event, Fields, Kind, LabelSet, Reading};
+use senseops_core::{Body, Condition, Event, Fields, Kind, LabelSet, Reading};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::handle::Handle;
@@ -24,7 +24,7 @@ const SINK: Kind = Kind::new("sos.self.sink");
 
 /// Emits the figures from time to time. Never returns.
 #[expect(clippy::infinite_loop, reason = "the pipeline drops it when it ends")]
-pub(crate) async fn emit(handle: Handle, emitter: Emitter, every: Span) {
+pub(crate) async fn emit(handle: Handle, every: Span) {
     let mut ticks = interval(every.get());
     // After a hang one fresh reading is worth more than a burst of stale ones.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -32,7 +32,7 @@ pub(crate) async fn emit(handle: Handle, emitter: Emitter, every: Span) {
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        emitter.emit_now(events(&handle.view())).ignore();
+        handle.0.emitters().own.emit_now(events(&handle.view())).ignore();
     }
 }
 

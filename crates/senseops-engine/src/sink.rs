@@ -6,6 +6,7 @@ mod refusals;
 mod slot;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::stream::{FuturesOrdered, StreamExt};
@@ -87,7 +88,7 @@ impl SinkRunner {
             () = released_for(2 * RELEASE_GRACE, &release) => {}
             () = slot.run_background(drain) => {}
             () = slot.follow_files() => {}
-            () = report_losses(slot.name(), &watch) => {}
+            () = report_losses(&slot, &watch) => {}
         }
     }
 }
@@ -106,19 +107,16 @@ fn commit(reader: &mut Reader<Chunk>, through: Option<Position>) {
 
 /// Says that events are being discarded, once a minute at most. Never returns.
 #[expect(clippy::infinite_loop, reason = "the runner drops it when it is done")]
-async fn report_losses(sink: &str, reader: &ReaderWatch<Chunk>) {
-    let mut reported = 0;
+async fn report_losses(slot: &SinkSlot, reader: &ReaderWatch<Chunk>) {
     loop {
         sleep(LOSS_REPORTS).await;
-        let discarded = reader.discarded();
-        if discarded > reported {
+        let total = reader.discarded();
+        let events = total.saturating_sub(slot.counters.discarded_told.swap(total, Ordering::Relaxed));
+        if events > 0 {
             warn!(
-                sink,
-                events = discarded - reported,
-                total = discarded,
-                "events are discarded, they waited too long or the journal is full"
+                sink = slot.name(),
+                events, total, "events are discarded, they waited too long or the journal is full"
             );
-            reported = discarded;
         }
     }
 }

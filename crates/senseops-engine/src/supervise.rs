@@ -82,13 +82,13 @@ impl SourceRunner {
         let instance = Context { shutdown: stop.shutdown(), ..context.clone() };
         let mut run = pin!(AssertUnwindSafe(source.run(instance)).catch_unwind());
         let mut well = pin!(sleep(RAN_WELL));
+        // The old one goes on until the new one is there.
+        let mut next = pin!(follow_files(&**factory, context, watched));
         let ended = loop {
             tokio::select! {
                 ended = &mut run => break ended,
                 () = &mut well, if failure.is_some() => recover(context, failure.take()),
-                () = watched.changed() => {
-                    // The old one goes on until the new one is there.
-                    let Some(next) = follow_files(&**factory, context, watched).await else { continue };
+                next = &mut next => {
                     stop.request();
                     if timeout(LONGEST_STOP, run).await.is_err() {
                         warn!(source = context.component, "source did not stop in time and is replaced");
@@ -121,30 +121,18 @@ async fn rebuild(
     }
 }
 
-/// Builds the source from files that have changed.
-async fn follow_files(
-    factory: &dyn SourceFactory,
-    context: &Context,
-    watched: &Watched,
-) -> Option<Box<dyn Source>> {
-    match build_anew(|build| factory.build(build), &context.build, watched).await {
-        Ok(source) => {
-            info!(source = context.component, "source follows files that have changed");
-            Some(source)
-        }
-        Err(error) => {
-            context.health.warning(unusable_files(&error));
-            None
+/// Returns another source once files have changed and one can be built from them.
+async fn follow_files(factory: &dyn SourceFactory, context: &Context, watched: &Watched) -> Box<dyn Source> {
+    loop {
+        watched.changed().await;
+        match build_anew(|build| factory.build(build), &context.build, watched).await {
+            Ok(source) => {
+                info!(source = context.component, "source follows files that have changed");
+                return source;
+            }
+            Err(error) => watched.cannot_use(&context.component, &error),
         }
     }
-}
-
-/// Files have changed, and what is in them now cannot be used.
-pub(crate) fn unusable_files(error: &BuildError) -> String {
-    format!(
-        "its files have changed and cannot be used, so it goes on with what they held before: {}",
-        chain(error)
-    )
 }
 
 /// Builds a component that was built before. What it was built from is remembered if that works.

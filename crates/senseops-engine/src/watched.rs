@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use senseops_core::{ContentDigest, Files, Noted, Timestamp};
+use senseops_core::{BuildError, ContentDigest, Files, Noted, Timestamp, chain};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::components::CERTIFICATE_WARNING;
 use crate::handle::Parts;
 
+/// How long before its end a certificate is warned about.
+const CERTIFICATE_WARNING: Duration = Duration::from_hours(30 * 24);
 /// How often files are read anew. Certificates are rotated days before they end, but someone who repairs a password
 /// waits for it.
 const FILE_CHECKS: Duration = Duration::from_secs(5);
@@ -40,16 +41,35 @@ struct State {
     files: Files,
     /// What building it anew was last tried with, so that what did not help is not tried again.
     tried: Contents,
+    /// Why what the files hold now cannot be used.
+    unusable: Option<String>,
 }
 
 impl Watched {
     pub(crate) fn new(files: Files) -> Self {
-        Self { state: Mutex::new(State { files, tried: Contents::new() }), changed: Notify::new() }
+        Self { state: Mutex::new(State { files, ..State::default() }), changed: Notify::new() }
     }
 
     /// The component was built anew.
     pub(crate) fn replace(&self, files: Files) {
-        *self.state() = State { files, tried: Contents::new() };
+        *self.state() = State { files, ..State::default() };
+    }
+
+    /// The component cannot be built from what there is now, and goes on as it is.
+    pub(crate) fn cannot_use(&self, component: &str, error: &BuildError) {
+        let reason = chain(error).to_string();
+        let before = self.state().unusable.replace(reason.clone());
+        if before.as_ref() != Some(&reason) {
+            warn!(component, error = reason, "component cannot be built from its files as they are now");
+        }
+    }
+
+    /// What an operator should know of the files.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let unusable = self.state().unusable.clone().map(|reason| {
+            format!("its files have changed and cannot be used, so it goes on with what they held before: {reason}")
+        });
+        unusable.or_else(|| certificate_warning(self.noted()))
     }
 
     /// Returns once the files have changed since the component was built.
@@ -73,6 +93,9 @@ impl Watched {
             return;
         }
         let is_changed = !now.is_empty();
+        if !is_changed {
+            state.unusable = None;
+        }
         state.tried = now;
         drop(state);
         if is_changed {
@@ -104,6 +127,19 @@ pub(crate) async fn follow_files(parts: Arc<Parts>) {
         }
         sleep(FILE_CHECKS).await;
     }
+}
+
+/// The certificate that ends first, if it ends soon.
+fn certificate_warning(noted: Vec<(PathBuf, Noted)>) -> Option<String> {
+    let ends = noted.into_iter().filter_map(|(path, noted)| Some((noted.expires?, path)));
+    let (end, path) = ends.min()?;
+    let now = Timestamp::now();
+    let path = path.display();
+    if end <= now {
+        return Some(format!("a certificate in {path} has ended on {end}"));
+    }
+    let left = end.since(now);
+    (left <= CERTIFICATE_WARNING).then(|| format!("a certificate in {path} ends on {end}; replace the file"))
 }
 
 /// What these files hold now.
@@ -148,5 +184,18 @@ mod tests {
         assert!(is_changed(Some(b"new")));
         assert!(!is_changed(Some(b"old")), "back to what is in use");
         assert!(is_changed(None), "whoever builds it tells the operator that the file is gone");
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_a_warning_until_they_are_as_before() {
+        let files = Files::default();
+        files.note(Path::new("key.pem"), b"old");
+        let watched = Watched::new(files);
+        watched.compare(&contents(Some(b"garbage")));
+        watched.cannot_use("mqtt.main", &BuildError::at("tls.key", "no key in it"));
+        let warning = "its files have changed and cannot be used, so it goes on with what they held before: no key in it";
+        assert_eq!(watched.warning().as_deref(), Some(warning));
+        watched.compare(&contents(Some(b"old")));
+        assert_eq!(watched.warning(), None);
     }
 }

@@ -30,6 +30,7 @@ pub struct Lag {
 }
 
 /// The state of a reader.
+#[derive(Clone)]
 pub(crate) struct Cursor {
     pub name: String,
     pub overflow: Overflow,
@@ -37,6 +38,8 @@ pub(crate) struct Cursor {
     pub next: Mark,
     /// Events that were missed for good.
     pub discarded: u64,
+    /// When it goes it comes back at once, so nothing changes for it meanwhile.
+    pub is_expected_back: bool,
     in_flight: VecDeque<InFlight>,
     events_in_flight: u64,
 }
@@ -51,7 +54,15 @@ pub(crate) struct InFlight {
 
 impl Cursor {
     pub(crate) fn new(name: String, overflow: Overflow, next: Mark) -> Self {
-        Self { name, overflow, next, discarded: 0, in_flight: VecDeque::new(), events_in_flight: 0 }
+        Self {
+            name,
+            overflow,
+            next,
+            discarded: 0,
+            is_expected_back: false,
+            in_flight: VecDeque::new(),
+            events_in_flight: 0,
+        }
     }
 
     /// Everything before is committed or missed.

@@ -76,7 +76,8 @@ pub struct ReaderStatus {
     pub name: String,
     /// Whether there is a [`Reader`] of this name. If not, only its place is kept.
     pub attached: bool,
-    /// What happens to it at the limit. An absent reader misses the oldest chunks, whatever it did before.
+    /// What happens to it at the limit. An absent reader misses the oldest chunks, whatever it did before, unless it is
+    /// [expected back](Journal::expect_back).
     pub overflow: Overflow,
     /// What it has not committed.
     pub lag: Lag,
@@ -224,6 +225,12 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
         let id = self.0.lock().add_reader(name, overflow);
         self.0.work.notify_one();
         Reader::new(Arc::clone(&self.0), id)
+    }
+
+    /// The reader of this name goes and comes back at once, as when another takes its place: what it may not miss is
+    /// kept for it meanwhile.
+    pub fn expect_back(&self, name: &str) {
+        self.0.lock().expect_back(name);
     }
 
     /// Forgets the place of a reader that is absent. A reader of this name begins anew. On disk this is stored within

@@ -105,7 +105,7 @@ impl<C> State<C> {
 
     /// Where the slowest of those readers is that must miss nothing.
     fn slowest_blocking(&self) -> Option<Position> {
-        let blocking = self.readers.values().filter(|cursor| cursor.overflow == Overflow::Block);
+        let blocking = self.cursors().filter(|cursor| cursor.overflow == Overflow::Block);
         blocking.map(|cursor| cursor.committed().position).min()
     }
 

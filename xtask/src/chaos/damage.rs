@@ -29,7 +29,8 @@ impl Stage {
     async fn set(lab: &Lab) -> Result<Self, BoxError> {
         let (scene, target) = (Scene::new()?, Target::start().await?);
         target.rule(|_, _| Ruling::Refuse(influxdb(503)));
-        let time = lab.seconds(30, 3);
+        // No longer, or the journal is full and the oldest events are given up.
+        let time = lab.seconds(10, 3);
         let source = numbered(RATE, &format!(", stored: '{}', padding: 400", scene.path("stored").display()));
         let yaml = scene.on_disk(JOURNAL) + &source + &influx(&target.url(), "", "");
         let sos = scene.start(&lab.chaos, &yaml)?;

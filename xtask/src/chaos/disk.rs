@@ -36,7 +36,7 @@ impl Stage {
         let (scene, target) = (Scene::new()?, Target::start().await?);
         let disk = scene.path("disk");
         let pipeline = format!(
-            "pipeline: {{ shutdown_timeout: 60s, journal: {{ path: '{}/journal', max_bytes: 256MiB }} }}\n",
+            "pipeline: {{ shutdown_timeout: 60s, journal: {{ path: '{}/journal', max_bytes: 1GiB }} }}\n",
             disk.display()
         );
         let yaml = pipeline + &numbered(RATE, PADDING) + &influx(&target.url(), "", "");

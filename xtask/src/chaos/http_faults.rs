@@ -14,6 +14,8 @@ use crate::program::{Ended, Sos};
 
 /// The most that memory may grow by while a backlog is on disk, in MiB.
 const GROWTH_MIB: f64 = 64.0;
+/// How long memory may take to be given back.
+const SETTLE: Duration = Duration::from_secs(2);
 /// How many lines a program may log in a scenario: states change a few times, attempts fail a thousand times.
 const MOST_LINES: u64 = 60;
 /// Larger than a batch of a tenth of a second, smaller than the batches after a pause.
@@ -54,6 +56,8 @@ impl Stage {
     async fn catch_up(&mut self) -> Result<(), BoxError> {
         let took = caught_up(&self.sos, &self.target).await?;
         self.account.remark = format!("backlog gone within {:.0} s", took.as_secs_f64());
+        // What deliveries in haste have taken from the system is given back within a moment.
+        self.target.pass(SETTLE).await;
         let after = self.sos.resident_mib()?;
         self.account.resident = self.account.resident.map(|(before, _)| (before, after));
         Ok(())

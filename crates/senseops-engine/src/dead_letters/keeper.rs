@@ -31,7 +31,8 @@ struct Inner {
     path: Option<PathBuf>,
     max_bytes: u64,
     /// Whoever uses the files holds this on the thread that waits for the disk, so a disk that hangs holds one thread.
-    directory: Option<Arc<Mutex<Directory>>>,
+    /// `None` if nothing is kept, or nothing any more.
+    directory: Arc<Mutex<Option<Directory>>>,
     /// Held during a replay.
     replaying: Mutex<()>,
     health: Health,
@@ -70,7 +71,7 @@ impl DeadLetters {
         Self(Arc::new(Inner {
             path,
             max_bytes,
-            directory: directory.map(|directory| Arc::new(Mutex::new(directory))),
+            directory: Arc::new(Mutex::new(directory)),
             replaying: Mutex::default(),
             health,
             bytes,
@@ -119,13 +120,22 @@ impl DeadLetters {
         work: impl FnOnce(&mut Directory) -> io::Result<T> + Send + 'static,
     ) -> Option<io::Result<T>> {
         let inner = Arc::clone(&self.0);
-        let mut directory = Arc::clone(self.0.directory.as_ref()?).lock_owned().await;
+        let mut directory = Arc::clone(&self.0.directory).lock_owned().await;
+        directory.as_ref()?;
         let work = move || {
-            let done = work(&mut directory);
+            let directory = directory.as_mut()?;
+            let done = work(directory);
             inner.bytes.store(directory.bytes(), Ordering::Relaxed);
-            done
+            Some(done)
         };
-        Some(spawn_blocking(work).await.unwrap_or_else(|panicked| Err(io::Error::other(panicked))))
+        spawn_blocking(work).await.unwrap_or_else(|panicked| Some(Err(io::Error::other(panicked))))
+    }
+
+    /// Lets another pipeline have the directory, unless a disk that hangs keeps it busy.
+    pub(crate) fn close(&self) {
+        if let Ok(mut directory) = self.0.directory.try_lock() {
+            *directory = None;
+        }
     }
 
     /// Waits for the end of another replay, so that nothing is replayed twice.

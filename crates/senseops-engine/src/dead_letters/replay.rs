@@ -40,7 +40,7 @@ pub struct Replayed {
 /// is replayed again.
 #[derive(Debug, Error)]
 pub enum ReplayError {
-    /// The pipeline has no directory for them.
+    /// The pipeline has no directory for them, or has ended.
     #[error("dead letters are not kept; set pipeline.state_dir or pipeline.dead_letters.path")]
     NotKept,
     /// The files cannot be read or written.

@@ -14,7 +14,7 @@ use tracing::info;
 use super::Refusals;
 use crate::backoff::Backoff;
 use crate::counters::{Progress, SinkCounters};
-use crate::supervise::{FIRST_RESTART, LONGEST_RESTART, RAN_WELL, build_anew, panic_text, unusable_files};
+use crate::supervise::{FIRST_RESTART, LONGEST_RESTART, RAN_WELL, build_anew, panic_text};
 use crate::watched::Watched;
 
 /// Holds the sink in use.
@@ -105,24 +105,29 @@ impl SinkSlot {
     pub(crate) async fn follow_files(&self) {
         loop {
             self.watched.changed().await;
-            self.refresh(&self.current()).await;
+            if self.refresh(&self.current()).await {
+                info!(sink = self.name(), "sink follows files that have changed");
+            }
         }
     }
 
     /// Replaces the sink by one built from what its files and variables hold now; keeps it if that does not work. Does
-    /// nothing if someone else has replaced `used` meanwhile.
-    pub(crate) async fn refresh(&self, used: &Arc<dyn Sink>) {
+    /// nothing if someone else has replaced `used` meanwhile. Whether it was replaced.
+    pub(crate) async fn refresh(&self, used: &Arc<dyn Sink>) -> bool {
         let _replacing = self.replacing.lock().await;
         if !Arc::ptr_eq(used, &*self.current.borrow()) {
-            return;
+            return false;
         }
         match self.build_anew().await {
-            Ok(sink) if Arc::ptr_eq(&sink, used) => {}
+            Ok(sink) if Arc::ptr_eq(&sink, used) => false,
             Ok(sink) => {
-                info!(sink = self.name(), "sink was built anew");
                 self.current.send_replace(sink);
+                true
             }
-            Err(error) => self.build.health.warning(unusable_files(&error)),
+            Err(error) => {
+                self.watched.cannot_use(self.name(), &error);
+                false
+            }
         }
     }
 

@@ -134,3 +134,13 @@ async fn without_a_directory_refused_events_are_counted_only() {
     assert_eq!((summary.view.sinks[0].refused, summary.view.sinks[0].dead_letters), (2, 0));
     assert_eq!((summary.view.dead_letters.path, summary.view.dead_letters.not_kept), (None, 2));
 }
+
+#[tokio::test]
+async fn a_pipeline_that_has_ended_leaves_its_state_to_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = keeping(dir.path()).sink("all", Arc::new(Scripted::willing())).build().await.unwrap();
+    let handle = first.handle();
+    first.run_until(async {}).await;
+    keeping(dir.path()).sink("all", Arc::new(Scripted::willing())).build().await.unwrap();
+    assert!(handle.dead_letters().is_some(), "the handle of the first is still there");
+}

@@ -1,16 +1,17 @@
 //! Running another plan without losing anything.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use senseops_core::{
-    Build, BuildError, Context, PlanError, PlanSinks, PlanSources, PlannedSink, PlannedSource, Sink,
-    SinkFactory, Source, SourceError, SourceFactory, WriteError, async_trait,
+    Build, BuildError, Context, LabelSet, PlanError, PlanSinks, PlanSources, PlannedSink, PlannedSource,
+    Sink, SinkFactory, Source, SourceError, SourceFactory, WriteError, async_trait,
 };
-use senseops_engine::{Builder, Delivery, Pipeline, PipelineSettings, Reloaded, TapFilter, Tapped};
+use senseops_engine::{Builder, Delivery, Overflow, Pipeline, PipelineSettings, Reloaded, TapFilter, Tapped};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{Rebuilt, Scripted, emit, number, numbered, run, source_fn, until};
@@ -86,6 +87,67 @@ async fn a_sink_that_is_replaced_while_its_target_is_down_leaves_its_events_to_t
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_sink_missed_is_counted_once_however_often_it_is_replaced() {
+    let mut settings = PipelineSettings::default();
+    settings.journal.max_bytes = Some("64KiB".parse().unwrap());
+    let plan = |answer: fn() -> Result<(), WriteError>| {
+        let sink = Arc::new(Scripted::new(move |_, _| answer()));
+        pipeline().settings(settings.clone()).sink("target", Rebuilt(sink))
+    };
+    let down = || Err(WriteError::unavailable("down"));
+    let summary = run(plan(down).build().await.unwrap(), async |handle| {
+        emit(&handle, 0..5000).await;
+        for _ in 0..3 {
+            handle.reload(plan(down).plan().unwrap()).await.unwrap();
+        }
+        handle.reload(plan(|| Ok(())).plan().unwrap()).await.unwrap();
+        until(&handle, |view| view.sinks[0].lag_events == 0).await;
+    })
+    .await;
+    let sink = &summary.view.sinks[0];
+    assert!(sink.discarded > 0);
+    assert_eq!(sink.delivered + sink.discarded, 5000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_must_miss_nothing_misses_nothing_while_it_is_replaced() {
+    let mut settings = PipelineSettings::default();
+    settings.journal.max_bytes = Some("64KiB".parse().unwrap());
+    let fast = source_fn(|_, cx| async move {
+        for number in 0..3000 {
+            cx.emitter.emit(vec![numbered(number)]).await.ignore();
+        }
+        cx.shutdown.requested().await;
+        Ok(())
+    });
+    let written = Arc::new(Scripted::willing());
+    let plan = || {
+        let mut strict = Scripted::willing();
+        (strict.takes, strict.log) = (Duration::from_secs(1), Arc::clone(&written.log));
+        let delivery = Delivery {
+            overflow: Overflow::Block,
+            max_events: NonZeroUsize::new(100).unwrap(),
+            ..Delivery::default()
+        };
+        // Of those that are replaced, this one goes last.
+        let down = Scripted::new(|_, _| Err(WriteError::unavailable("down")));
+        pipeline()
+            .settings(settings.clone())
+            .source("fast", fast.clone())
+            .sink_with("strict", delivery, Rebuilt(Arc::new(strict)))
+            .sink("down", Rebuilt(Arc::new(down)))
+    };
+    let summary = run(plan().build().await.unwrap(), async |handle| {
+        until(&handle, |view| view.sinks[0].delivered > 0).await;
+        handle.reload(plan().plan().unwrap()).await.unwrap();
+        until(&handle, |view| view.sinks[0].lag_events == 0).await;
+    })
+    .await;
+    assert_eq!(summary.view.sinks[0].discarded, 0);
+    assert_eq!(written.log.written(), (0..3000).collect::<Vec<i64>>());
+}
+
 struct Unbuildable;
 
 impl PartialEq for Unbuildable {
@@ -134,6 +196,48 @@ async fn settings_that_need_a_new_start_are_named() {
         assert_eq!(handle.reload(plan).await.unwrap().not_applied, ["pipeline.journal"]);
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_sink_sees_what_is_emitted_while_another_goes() {
+    let down = Rebuilt(Arc::new(Scripted::new(|_, _| Err(WriteError::unavailable("down")))));
+    let new = Arc::new(Scripted::willing());
+    run(pipeline().sink("old", down).build().await.unwrap(), async |handle| {
+        emit(&handle, [0]).await;
+        until(&handle, |view| view.sinks[0].retries > 0).await;
+        let later = async {
+            sleep(Duration::from_secs(1)).await;
+            emit(&handle, [1]).await;
+        };
+        let plan = pipeline().sink("new", Rebuilt(Arc::clone(&new))).plan().unwrap();
+        let (reloaded, ()) = tokio::join!(handle.reload(plan), later);
+        assert_eq!(reloaded.unwrap().stopped, ["sinks.old"]);
+    })
+    .await;
+    assert_eq!(new.log.written(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_host_program_emits_has_the_labels_of_the_new_plan() {
+    let labels = Arc::new(Mutex::new(Vec::new()));
+    let plan = |site: &str| {
+        let seen = Arc::clone(&labels);
+        let sink = Scripted::new(move |_, batch| {
+            seen.lock().unwrap().extend(batch.iter().map(|event| event.labels.to_string()));
+            Ok(())
+        });
+        let labels = LabelSet::from_iter([("site", site)]);
+        pipeline()
+            .settings(PipelineSettings { labels, ..PipelineSettings::default() })
+            .sink("all", Rebuilt(Arc::new(sink)))
+    };
+    run(plan("old").build().await.unwrap(), async |handle| {
+        emit(&handle, [0]).await;
+        handle.reload(plan("new").plan().unwrap()).await.unwrap();
+        emit(&handle, [1]).await;
+    })
+    .await;
+    assert_eq!(*labels.lock().unwrap(), ["site=old", "site=new"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,26 +34,34 @@ pub(crate) enum Next<C> {
 
 impl<C> State<C> {
     pub(crate) fn add_reader(&mut self, name: &str, overflow: Overflow) -> ReaderId {
-        let mut cursor = self.absent.remove(name).unwrap_or_else(|| {
-            let begin = self.begin_of_another(name);
+        let known = self.absent.remove(name).or_else(|| self.taken_over(name));
+        let mut cursor = known.unwrap_or_else(|| {
+            let mut begin = self.end;
             if let Some(disk) = &mut self.disk {
                 disk.cursors.change = Change::Named;
+                begin = disk.cursors.unknown_begin.unwrap_or(begin);
             }
             Cursor::new(name.to_owned(), overflow, begin)
         });
-        cursor.overflow = overflow;
+        (cursor.overflow, cursor.is_expected_back) = (overflow, false);
         let id = self.next_id;
         self.next_id += 1;
         self.readers.insert(id, cursor);
         id
     }
 
-    /// Where a reader begins that was not absent: where one of its name is, or else at the end.
-    fn begin_of_another(&self, name: &str) -> Mark {
+    /// Where a reader begins when another of its name is still there.
+    fn taken_over(&self, name: &str) -> Option<Cursor> {
         let attached = self.readers.values().filter(|other| other.name == name);
-        let taken_over = attached.map(Cursor::committed).min_by_key(|mark| mark.position);
-        let unknown = || self.disk.as_ref().and_then(|disk| disk.cursors.unknown_begin);
-        taken_over.or_else(unknown).unwrap_or(self.end)
+        let mut cursor = attached.min_by_key(|other| other.committed().position)?.clone();
+        cursor.rewind(|position| self.is_kept(position));
+        Some(cursor)
+    }
+
+    pub(crate) fn expect_back(&mut self, name: &str) {
+        for cursor in self.readers.values_mut().filter(|cursor| cursor.name == name) {
+            cursor.is_expected_back = true;
+        }
     }
 
     /// Removes a reader and keeps its place, unless another of its name is there.
@@ -61,7 +69,9 @@ impl<C> State<C> {
         self.rewind(id);
         let Some(mut cursor) = self.readers.remove(&id) else { return Vec::new() };
         if !self.readers.values().any(|other| other.name == cursor.name) {
-            cursor.overflow = Overflow::DropOldest;
+            if !cursor.is_expected_back {
+                cursor.overflow = Overflow::DropOldest;
+            }
             self.absent.insert(cursor.name.clone(), cursor);
         }
         self.release()

@@ -46,6 +46,8 @@ in_memory_and_on_disk! {
     a_reader_that_comes_back_goes_on_where_it_was,
     a_reader_that_takes_over_from_another_misses_nothing,
     an_absent_reader_counts_and_misses_the_oldest,
+    a_reader_that_is_expected_back_misses_nothing_meanwhile,
+    what_a_reader_missed_is_counted_once_however_it_is_taken_over,
     a_forgotten_reader_begins_anew,
     only_a_reader_that_is_known_and_absent_can_be_forgotten,
     the_status_tells_of_every_reader,
@@ -312,6 +314,37 @@ async fn an_absent_reader_counts_and_misses_the_oldest(make: Make) {
     drop(back);
     let back = bench.journal.reader("absent", Overflow::Block);
     assert_eq!(back.discarded(), absent.discarded, "its losses are remembered");
+}
+
+async fn a_reader_that_is_expected_back_misses_nothing_meanwhile(make: Make) {
+    let bench = make(32 * 1024);
+    let first = bench.journal.reader("strict", Overflow::Block);
+    let mut stored = Vec::new();
+    while !is_pending(bench.journal.room()) {
+        stored.push(stored.len() as u64);
+        assert_eq!(bench.append_sized(stored.len() as u64 - 1, 1000).outcome().await, Outcome::Stored);
+    }
+    bench.journal.expect_back("strict");
+    drop(first);
+    assert!(is_pending(bench.journal.room()));
+    let mut second = bench.journal.reader("strict", Overflow::Block);
+    assert_eq!(drain(&mut second).await, stored);
+    drop(second);
+    assert_eq!(bench.journal.status().readers[0].overflow, Overflow::DropOldest, "it was expected once");
+}
+
+async fn what_a_reader_missed_is_counted_once_however_it_is_taken_over(make: Make) {
+    let bench = make(32 * 1024);
+    let first = bench.journal.reader("r", Overflow::DropOldest);
+    for number in 0..100 {
+        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
+    }
+    let missed = first.discarded();
+    assert!(missed > 0);
+    let second = bench.journal.reader("r", Overflow::DropOldest);
+    assert_eq!(second.discarded(), missed);
+    drop((first, second));
+    assert_eq!(bench.journal.reader("r", Overflow::DropOldest).discarded(), missed);
 }
 
 async fn a_forgotten_reader_begins_anew(make: Make) {
