@@ -43,8 +43,9 @@ pub struct Writer<C> {
     /// Locked as long as the directory is in use.
     lock: File,
     active: Option<Active>,
-    /// A file that failed before anything in it was promised. It is deleted before another is begun.
-    failed: Option<Position>,
+    /// Segments that the books do not know and that are still there: one that failed before anything in it was promised,
+    /// and those that could not be deleted. They go before the disk is used again, or they would fill it.
+    undeleted: Vec<Position>,
     buffer: Vec<u8>,
     cursors_due: Instant,
     /// When a failed disk is tried again.
@@ -86,7 +87,7 @@ impl<C: Clone + 'static> Writer<C> {
             directory,
             lock,
             active: None,
-            failed: None,
+            undeleted: Vec::new(),
             buffer: Vec::new(),
             cursors_due,
             retry_due: None,
@@ -189,7 +190,7 @@ impl<C: Clone + 'static> Writer<C> {
                 Ok(())
             }
             Err(error) => {
-                self.failed = (active.bytes == 0).then_some(active.name);
+                self.undeleted.extend((active.bytes == 0).then_some(active.name));
                 Err(error)
             }
         }
@@ -276,11 +277,14 @@ impl<C: Clone + 'static> Writer<C> {
         stored
     }
 
-    fn delete(&self, segments: &[Position]) {
+    fn delete(&mut self, segments: &[Position]) {
         for name in segments {
             let is_damaged = self.shared.lock().disk.as_ref().is_some_and(|disk| disk.is_damaged(*name));
             if !is_damaged {
-                self.directory.delete_segment(*name);
+                if let Err(error) = self.directory.delete_segment(*name) {
+                    warn!(error = %chain(&error), "journal segment cannot be deleted");
+                    self.undeleted.push(*name);
+                }
             } else if let Some(kept) = self.directory.set_segment_aside(*name)
                 && let Some(disk) = &mut self.shared.lock().disk
             {
@@ -306,10 +310,10 @@ impl<C: Clone + 'static> Writer<C> {
     /// Goes back to disk if that works again.
     fn try_again(&mut self) -> Result<(), DiskError> {
         self.directory.create()?;
-        if let Some(failed) = self.failed {
+        while let Some(name) = self.undeleted.last() {
             // The books do not know it. Later it would be taken for a damaged segment.
-            self.directory.delete_failed_segment(failed)?;
-            self.failed = None;
+            self.directory.delete_segment(*name)?;
+            self.undeleted.pop();
         }
         if self.store_cursors().is_err() {
             // There may be no room for the cursors before what they have passed is deleted. After a crash in between,

@@ -28,15 +28,8 @@ impl<C> Directory<C> {
         Ok(file)
     }
 
-    pub(super) fn delete_segment(&self, name: Position) {
-        let path = segment::path(&self.path, name);
-        if let Err(error) = self.files.remove(&path) {
-            warn!(error = %chain(&error), segment = %path.display(), "journal segment cannot be deleted");
-        }
-    }
-
     /// Deletes a segment unless it is gone.
-    pub(super) fn delete_failed_segment(&self, name: Position) -> Result<(), DiskError> {
+    pub(super) fn delete_segment(&self, name: Position) -> Result<(), DiskError> {
         let path = segment::path(&self.path, name);
         match self.files.remove(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("delete", &path)(error)),

@@ -279,6 +279,27 @@ fn a_disk_that_the_journal_itself_has_filled_is_freed_when_readers_have_caught_u
 }
 
 #[test]
+fn segments_that_a_read_only_disk_does_not_let_go_are_deleted_when_it_does() {
+    let mut rig = Rig::new(MAX_BYTES);
+    let mut reader = rig.journal.reader("r", Overflow::Block);
+    rig.store(0);
+    rig.store(1);
+    rig.script.fail(Operation::Write, ErrorKind::ReadOnlyFilesystem, 0);
+    rig.script.fail(Operation::Remove, ErrorKind::ReadOnlyFilesystem, 0);
+    assert_eq!(rig.store(2), Outcome::Held);
+    let last = read(&mut reader)[2].position;
+    reader.commit(last);
+    rig.writer.make_due();
+    rig.writer.write_now();
+    assert_eq!([0, 1].map(|name| rig.exists(name)), [true; 2]);
+    rig.script.heal();
+    rig.writer.make_due();
+    rig.writer.write_now();
+    assert_eq!([0, 1].map(|name| rig.exists(name)), [false; 2]);
+    assert_eq!(rig.journal.status().failure, None);
+}
+
+#[test]
 fn a_journal_that_ends_tries_a_failed_disk_once_more() {
     let rig = Rig::new(MAX_BYTES);
     let _reader = rig.journal.reader("r", Overflow::Block);
