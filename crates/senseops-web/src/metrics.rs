@@ -88,6 +88,10 @@ fn journal(out: &mut Exposition, journal: &JournalStatus) {
         out.gauge("sos_journal_reader_attached", help, &labels, flag(reader.attached));
         let help = "Events that wait for this place in the journal.";
         out.gauge("sos_journal_reader_lag_events", help, &labels, whole(reader.lag_events));
+        let help = "The bytes of the events that wait for this place in the journal.";
+        out.gauge("sos_journal_reader_lag_bytes", help, &labels, whole(reader.lag_bytes));
+        let help = "How old the oldest event is that waits for this place in the journal.";
+        out.gauge("sos_journal_reader_lag_age_seconds", help, &labels, reader.lag_age_seconds);
     }
 }
 
@@ -212,7 +216,7 @@ fn reading(own: &mut Exposition, ours: &Exposition, (role, component): (&str, &s
     if ours.contains(&family) {
         family = format!("sos_{role}_own_{name}{suffix}");
     }
-    let help = format!("What a {role} counts itself: {}.", reading.name.replace('_', " "));
+    let help = format!("Counted by the {role} itself, see the documentation of its type: {}.", reading.name);
     if reading.is_counter {
         own.counter(&family, &help, &labels, whole(reading.value));
     } else {

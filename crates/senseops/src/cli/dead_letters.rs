@@ -85,6 +85,8 @@ fn print_list(listing: &Listing<Summary>, json: bool) -> io::Result<Exit> {
                 json!({ "sink": sink, "reason": reason, "events": events, "first": first, "last": last });
             writeln!(out, "{line}")?;
         }
+    } else if listing.entries.is_empty() {
+        writeln!(out, "there are no dead letters")?;
     } else {
         let rows: Vec<_> = listing
             .entries
@@ -120,7 +122,10 @@ fn print_letters(listing: &Listing<DeadLetter>, json: bool) -> io::Result<Exit> 
 }
 
 fn told(report: &ReplayReport) -> io::Result<Exit> {
-    writeln!(output::stdout(), "{} events are tried again", report.events)?;
+    match report.events {
+        0 => writeln!(output::stdout(), "there is nothing to try again")?,
+        events => writeln!(output::stdout(), "{events} events are tried again")?,
+    }
     for sink in &report.absent_sinks {
         writeln!(output::stderr(), "sos: what {sink} refused stays, since there is no such sink")?;
     }

@@ -59,6 +59,9 @@ pub(super) enum InstanceError {
     /// There is one, but it is not the one that is meant.
     #[error("the instance that answers uses another journal")]
     Elsewhere,
+    /// It wants a token, and another one than that which it got, if it got one.
+    #[error("{error}; give it by --token-file, {TOKEN_VARIABLE} or -c")]
+    Token { error: String },
     /// It says why not.
     #[error("{error}")]
     Refused { status: StatusCode, error: String },
@@ -172,7 +175,10 @@ impl Instance {
             Ok(Failed { error }) => error,
             Err(_not_ours) => format!("{url} answers {status}"),
         };
-        Err(InstanceError::Refused { status, error })
+        Err(match status {
+            StatusCode::UNAUTHORIZED => InstanceError::Token { error },
+            _ => InstanceError::Refused { status, error },
+        })
     }
 }
 
@@ -197,7 +203,7 @@ impl InstanceError {
             Self::Open(_) => Exit::Open,
             Self::Unreachable(_) | Self::Strange { .. } => Exit::Unreachable,
             Self::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, .. } => Exit::Config,
-            Self::Elsewhere | Self::Refused { .. } => Exit::Failed,
+            Self::Elsewhere | Self::Token { .. } | Self::Refused { .. } => Exit::Failed,
         };
         writeln!(output::stderr(), "sos: {}", chain(self))?;
         Ok(exit)

@@ -186,17 +186,17 @@ fn shown(status: &JournalStatus, json: bool, remarks: &[String]) -> io::Result<E
 
 fn print(out: &mut impl Write, status: &JournalStatus) -> io::Result<()> {
     let place = status.path.as_deref().map_or_else(|| "in memory".to_owned(), |path| format!("in {path}"));
-    let size = match status.max_bytes {
-        0 => table::mebibytes(status.bytes),
-        max => format!("{} of {}", table::mebibytes(status.bytes), table::mebibytes(max)),
+    let waiting = match status.max_bytes {
+        0 => table::size(status.bytes),
+        max => format!("{} of {}", table::size(status.bytes), table::size(max)),
     };
-    writeln!(out, "journal {place}: {} events wait, {size}", status.events)?;
+    writeln!(out, "journal {place}: {} events wait, {waiting}", status.events)?;
     writeln!(
         out,
         "{} events ever, {} of them durable; {} on disk, {} damaged places, {} files set aside",
         status.appended_events,
         status.durable_events,
-        table::mebibytes(status.disk_bytes),
+        table::size(status.disk_bytes),
         status.damaged,
         status.quarantined
     )?;
@@ -211,7 +211,7 @@ fn print(out: &mut impl Write, status: &JournalStatus) -> io::Result<()> {
                 reader.name.clone(),
                 if reader.attached { "yes" } else { "no" }.to_owned(),
                 reader.lag_events.to_string(),
-                table::mebibytes(reader.lag_bytes),
+                table::size(reader.lag_bytes),
                 if reader.lag_events > 0 { table::span(reader.lag_age_seconds) } else { String::new() },
                 reader.discarded.to_string(),
             ]
@@ -249,11 +249,11 @@ mod tests {
         let mut out = Vec::new();
         print(&mut out, &status).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
-        journal in /var/lib/sos/journal: 5000 events wait, 5.0 MiB of 1024.0 MiB
+        journal in /var/lib/sos/journal: 5000 events wait, 5.0 MiB of 1.0 GiB
         9000 events ever, 8990 of them durable; 6.0 MiB on disk, 0 damaged places, 0 files set aside
         FAILING: no space left
         sink         attached  waiting     size   age  discarded
-        influx.main  yes             0  0.0 MiB                3
+        influx.main  yes             0      0 B                3
         mqtt.gone    no           5000  4.8 MiB  90 s          3
         ");
     }

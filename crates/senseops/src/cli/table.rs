@@ -33,10 +33,16 @@ pub(super) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// A size to look at.
+/// A size to look at, in the largest unit that fits.
 #[expect(clippy::cast_precision_loss, reason = "a size to look at")]
-pub(super) fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+pub(super) fn size(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    match bytes {
+        ..1024.0 => format!("{bytes} B"),
+        ..1_048_576.0 => format!("{:.1} KiB", bytes / 1024.0),
+        ..1_073_741_824.0 => format!("{:.1} MiB", bytes / 1_048_576.0),
+        _ => format!("{:.1} GiB", bytes / 1_073_741_824.0),
+    }
 }
 
 /// A length of time to look at, in the largest unit that fits.
@@ -64,6 +70,12 @@ mod tests {
         influx.main        7  ok
         mqtt.x         12345
         ");
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        let sizes = [0, 1023, 1536, 5 << 20, 1 << 30].map(size);
+        assert_eq!(sizes, ["0 B", "1023 B", "1.5 KiB", "5.0 MiB", "1.0 GiB"]);
     }
 
     #[test]

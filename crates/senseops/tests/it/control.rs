@@ -185,7 +185,7 @@ fn an_address_that_others_reach_needs_a_token() {
     let url = format!("http://{here}");
     let (code, _, stderr) = output(&["reload", "--url", &url]);
     assert_eq!(code, 1);
-    assert_snapshot!(stderr, @"sos: the token of web.token is needed");
+    assert_snapshot!(stderr, @"sos: the token of web.token is needed; give it by --token-file, SOS_TOKEN or -c");
     assert_eq!(output_of(sos(&["reload", "--url", &url]).env("SOS_TOKEN", "canary")).0, 0);
     assert_eq!(program.stop(), 0);
     assert!(!program.text.contains("canary"), "{}", program.text);

@@ -13,6 +13,7 @@ use senseops_engine::{SinkView, Summary, View};
 use tokio::time::Instant;
 
 use super::board::Server;
+use crate::cli::table::size;
 
 /// How many rates are drawn.
 const RATE_HISTORY: usize = 120;
@@ -190,12 +191,8 @@ impl Picture<'_> {
 
     fn render_journal(&self, area: Rect, buffer: &mut Buffer) {
         let journal = &self.view.journal;
-        let label = format!(
-            "{} events wait, {} of {}",
-            journal.events,
-            mebibytes(journal.bytes),
-            mebibytes(journal.max_bytes)
-        );
+        let label =
+            format!("{} events wait, {} of {}", journal.events, size(journal.bytes), size(journal.max_bytes));
         let place = if journal.on_disk { "on disk" } else { "in memory" };
         Gauge::default()
             .block(Block::bordered().title(format!(" journal {place} ")))
@@ -294,11 +291,6 @@ fn count(number: u64) -> Cell<'static> {
 #[expect(clippy::cast_precision_loss, reason = "a share to look at")]
 fn share(part: u64, whole: u64) -> f64 {
     (part as f64 / whole.max(1) as f64).clamp(0.0, 1.0)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a size to look at")]
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 /// What is left to say when the picture is gone.

@@ -8,7 +8,7 @@ use ratatui::widgets::{self, Block, Cell, Gauge, Table, Widget};
 use senseops_web::{State, Status};
 
 use super::components::Row;
-use super::table::{harmless, mebibytes, span};
+use super::table::{harmless, size, span};
 
 const TITLE_HEIGHT: u16 = 1;
 const JOURNAL_HEIGHT: u16 = 3;
@@ -45,7 +45,7 @@ impl Picture {
             (None, Some(process)) => Span::raw(format!(
                 ", up {}, {} resident, q ends this",
                 span(self.status.uptime_seconds),
-                mebibytes(process.resident_memory_bytes)
+                size(process.resident_memory_bytes)
             )),
             (None, None) => Span::raw(format!(", up {}, q ends this", span(self.status.uptime_seconds))),
         };
@@ -59,12 +59,8 @@ impl Picture {
             (Some(path), None) => format!(" journal in {path} "),
             (None, None) => " journal in memory ".to_owned(),
         };
-        let label = format!(
-            "{} events wait, {} of {}",
-            journal.events,
-            mebibytes(journal.bytes),
-            mebibytes(journal.max_bytes)
-        );
+        let label =
+            format!("{} events wait, {} of {}", journal.events, size(journal.bytes), size(journal.max_bytes));
         let colour = if journal.failure.is_some() { Color::Red } else { Color::Cyan };
         Gauge::default()
             .block(Block::bordered().title(place))

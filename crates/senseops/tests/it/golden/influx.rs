@@ -71,9 +71,9 @@ async fn differences(prefix: char) -> (usize, BTreeMap<String, Vec<String>>) {
         let target = HttpTarget::start().await.unwrap();
         let sink = sink(&target, &row);
         if prefix == 'H' {
-            row.poll(&sink).await
+            row.poll(&sink).await;
         } else {
-            row.receive(&sink).await
+            row.receive(&sink).await;
         }
         let ours = written(&target);
         if recorded(&row).as_ref() != Some(&ours) {

@@ -24,9 +24,9 @@ async fn published(row: &Row<Message>) -> Vec<Message> {
         row.naming()
     );
     if row.id.starts_with('H') {
-        row.poll(&sink).await
+        row.poll(&sink).await;
     } else {
-        row.receive(&sink).await
+        row.receive(&sink).await;
     }
     let mut messages = Vec::new();
     loop {
