@@ -99,7 +99,8 @@ impl TryFrom<String> for KindPattern {
     fn try_from(pattern: String) -> Result<Self, String> {
         let literal = pattern.strip_suffix('*').unwrap_or(&pattern);
         let ends_at_a_dot = literal.len() == pattern.len() || literal.is_empty() || literal.ends_with('.');
-        if ends_at_a_dot && !literal.contains('*') && !pattern.is_empty() {
+        let is_name = !pattern.is_empty() && !pattern.contains(char::is_whitespace);
+        if ends_at_a_dot && is_name && !literal.contains('*') {
             Ok(Self(pattern))
         } else {
             Err(format!(

@@ -2,12 +2,12 @@
 //!
 //! | kind | fields |
 //! |---|---|
-//! | `sos.self.pipeline` | `uptime_seconds`, `journal_events`, `journal_bytes`, `journal_max_bytes`, `journal_age_seconds`, `journal_damaged`, `journal_failing` |
-//! | `sos.self.source` | `condition`, `emitted`, `lost`, `rate_limited`, `restarts`, and what the source counts itself |
-//! | `sos.self.sink` | `condition`, `delivered`, `refused`, `discarded`, `retries`, `writes`, `restarts`, `lag_events`, `lag_bytes`, `lag_age_seconds`, and what the sink counts itself |
+//! | `sos.self.pipeline` | `uptime_seconds`, `journal_events`, `journal_bytes`, `journal_max_bytes`, `journal_age_seconds`, `journal_damaged`, `journal_quarantined`, `journal_failing`, `journal_appended_events`, `journal_durable_events`, `dead_letters_bytes`, `dead_letters_kept`, `dead_letters_not_kept` |
+//! | `sos.self.source` | `condition`, `emitted`, `lost`, `rate_limited`, `restarts`, `certificate_expires`, and what the source counts itself |
+//! | `sos.self.sink` | `condition`, `delivered`, `refused`, `discarded`, `retries`, `writes`, `restarts`, `lag_events`, `lag_bytes`, `lag_age_seconds`, `dead_letters`, `attempts_…` by what they came to, `write_seconds` (sum), `last_success_seconds` (ago), `certificate_expires`, and what the sink counts itself |
 //!
 //! Components are told apart by the label `component`. `condition` is 0 for starting, 1 for ok, 2 for a warning and 3 for
-//! failing. Totals count from the start of the program. The events come at a fixed pace, whatever fails.
+//! failing. `certificate_expires` is when the first of its certificates ends, in seconds since 1970. Totals count from the start of the program. The events come at a fixed pace, whatever fails.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use senseops_core::{Body, Condition, Event, Fields, Kind, LabelSet, Reading};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::handle::Handle;
-use crate::view::{SinkView, SourceView, View};
+use crate::view::{CertificateView, SinkView, SourceView, View};
 
 const PIPELINE: Kind = Kind::new("sos.self.pipeline");
 const SOURCE: Kind = Kind::new("sos.self.source");
@@ -51,7 +51,13 @@ fn pipeline(view: &View) -> Event {
         .with("journal_max_bytes", journal.max_bytes)
         .with("journal_age_seconds", journal.age.as_secs_f64())
         .with("journal_damaged", journal.damaged)
-        .with("journal_failing", journal.failure.is_some());
+        .with("journal_quarantined", journal.quarantined)
+        .with("journal_failing", journal.failure.is_some())
+        .with("journal_appended_events", journal.appended_events)
+        .with("journal_durable_events", journal.durable_events)
+        .with("dead_letters_bytes", view.dead_letters.bytes)
+        .with("dead_letters_kept", view.dead_letters.kept)
+        .with("dead_letters_not_kept", view.dead_letters.not_kept);
     Event::new(PIPELINE, &Arc::default(), Body::Measurement(fields))
 }
 
@@ -62,6 +68,7 @@ fn source(source: &SourceView) -> Event {
         .with("lost", source.lost)
         .with("rate_limited", source.rate_limited)
         .with("restarts", source.restarts);
+    let fields = with_certificates(fields, &source.certificates);
     component(SOURCE, &source.name, fields, &source.readings)
 }
 
@@ -76,7 +83,15 @@ fn sink(sink: &SinkView) -> Event {
         .with("restarts", sink.restarts)
         .with("lag_events", sink.lag_events)
         .with("lag_bytes", sink.lag_bytes)
-        .with("lag_age_seconds", sink.lag_age.as_secs_f64());
+        .with("lag_age_seconds", sink.lag_age.as_secs_f64())
+        .with("dead_letters", sink.dead_letters)
+        .with("write_seconds", sink.write_seconds.sum);
+    let attempts = sink.attempts.named().into_iter();
+    let fields =
+        attempts.fold(fields, |fields, (name, count)| fields.with(format!("attempts_{name}"), count));
+    let ago = sink.last_success.map(|ago| ago.as_secs_f64());
+    let fields = ago.into_iter().fold(fields, |fields, ago| fields.with("last_success_seconds", ago));
+    let fields = with_certificates(fields, &sink.certificates);
     component(SINK, &sink.name, fields, &sink.readings)
 }
 
@@ -85,6 +100,11 @@ fn component(kind: Kind, name: &str, fields: Fields, readings: &[Reading]) -> Ev
     let fields =
         readings.iter().fold(fields, |fields, reading| fields.with(field_name(reading), reading.value));
     Event::new(kind, &labels, Body::Measurement(fields))
+}
+
+fn with_certificates(fields: Fields, certificates: &[CertificateView]) -> Fields {
+    let first = certificates.iter().map(|certificate| certificate.expires.as_nanos() / 1_000_000_000).min();
+    first.into_iter().fold(fields, |fields, seconds| fields.with("certificate_expires", seconds))
 }
 
 /// `refused_malformed` for `refused{reason=malformed}`.

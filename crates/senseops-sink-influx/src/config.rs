@@ -35,7 +35,7 @@ pub struct InfluxConfig {
     /// Which lists of apps are written. Default: none.
     pub include: IncludedDocs,
     /// How many series each measurement may have, counted since the start. Points that would begin another are refused.
-    /// Default 10,000.
+    /// Default 100,000.
     pub max_series: NonZeroU32,
 }
 
@@ -99,7 +99,7 @@ struct RawInfluxConfig {
 }
 
 /// Far more than an estate has of users and apps at once, and far less than what hurts InfluxDB.
-const DEFAULT_MAX_SERIES: NonZeroU32 = NonZeroU32::new(10_000).unwrap();
+const DEFAULT_MAX_SERIES: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
 impl Default for InfluxConfig {
     fn default() -> Self {

@@ -170,8 +170,12 @@ impl Delivery<'_> {
     /// Waits before the next attempt. Another sink in place of the one that failed ends the pause, and so does a drain
     /// that begins meanwhile, once: the shutdown time is too short to be spent waiting.
     async fn pause(&self, sink: &Arc<dyn Sink>, pause: Duration, cause: &BoxError) -> Result<(), Abandoned> {
-        self.deliver.slot.counters.retries.fetch_add(1, Ordering::Relaxed);
         self.deliver.slot.build.health.failing(chain(&**cause).to_string());
+        self.wait(sink, pause).await
+    }
+
+    async fn wait(&self, sink: &Arc<dyn Sink>, pause: Duration) -> Result<(), Abandoned> {
+        self.deliver.slot.counters.retries.fetch_add(1, Ordering::Relaxed);
         let was_draining = self.drain.is_requested();
         if was_draining && self.deliver.journal.status().outlives_the_program() {
             return Err(Abandoned);
@@ -219,9 +223,13 @@ impl Delivery<'_> {
             self.deliver.slot.succeeded();
             return Ok(());
         }
-        // A target that takes part of each write is busy, not down.
+        // A target that takes part of each write is busy or picky, not down.
         let (sink, pause) = (self.deliver.slot.current(), self.between_writes.pause());
-        self.pause(&sink, pause, &"the target took only part of the batch".into()).await?;
+        if written > 0 {
+            self.wait(&sink, pause).await?;
+        } else {
+            self.pause(&sink, pause, &"the target took nothing of the batch".into()).await?;
+        }
         self.parts.push(Part { batch: batch.select(retry), panics: 0 });
         Ok(())
     }
