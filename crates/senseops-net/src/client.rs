@@ -1,6 +1,5 @@
 //! The one HTTP client.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +31,7 @@ pub struct HttpClient {
 /// What has to be known to explain a failure.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    /// The configured CA.
-    pub(crate) ca: Option<PathBuf>,
-    /// The configured client certificate.
-    pub(crate) cert: Option<PathBuf>,
+    pub(crate) tls: TlsSettings,
     /// The longest that an exchange may take.
     pub(crate) timeout: Duration,
     /// The longest that connecting may take, TLS included.
@@ -87,12 +83,7 @@ impl HttpClient {
             .dns_resolver(Arc::new(SystemNames::within(look_up)))
             .build()
             .map_err(|cause| BuildError::at(tls_key, "make the HTTP client").because(cause))?;
-        let setup = Setup {
-            ca: tls.ca.clone(),
-            cert: tls.identity.as_ref().map(|identity| identity.cert.clone()),
-            timeout,
-            connect_timeout,
-        };
+        let setup = Setup { tls: tls.clone(), timeout, connect_timeout };
         Ok(Self { client, setup: Arc::new(setup) })
     }
 
@@ -113,7 +104,7 @@ impl HttpClient {
 
     /// Why a request to `url` failed, and what to do about it.
     pub fn explain(&self, url: &Url, error: &reqwest::Error) -> Failure {
-        explain::explain(&self.setup, url, error)
+        explain::explain_request(&self.setup, url, error)
     }
 }
 

@@ -1,4 +1,4 @@
-//! From an error of the HTTP client to a [`Failure`].
+//! From an error of a connection, or of the HTTP client, to a [`Failure`].
 //!
 //! The cause is found by its type, never by its text: `io::Error`, `rustls::Error`, `hyper::Error`, and the name
 //! lookup, which has a type because we do it ourselves.
@@ -17,6 +17,7 @@ use rustls::{AlertDescription, CertificateError};
 use senseops_core::chain;
 use url::Url;
 
+use crate::TlsSettings;
 use crate::answer::{excerpt, excerpt_of};
 use crate::client::Setup;
 use crate::failure::{Failure, Reason, origin_of};
@@ -28,31 +29,39 @@ const MAX_NAMES: usize = 5;
 const MAX_NAME_CHARS: usize = 253;
 
 /// Why a request to `url` failed, and what to do about it.
-pub(crate) fn explain(setup: &Setup, url: &Url, error: &reqwest::Error) -> Failure {
+pub(crate) fn explain_request(setup: &Setup, url: &Url, error: &reqwest::Error) -> Failure {
     let origin = origin_of(url);
     if error.is_timeout() {
         return timeout(setup, &origin, error);
     }
-    for cause in causes(error) {
-        let failure = if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            Some(of_tls(setup, &origin, tls))
-        } else if let Some(lookup) = cause.downcast_ref::<LookupError>() {
-            Some(of_lookup(lookup))
-        } else if cause.is::<InvalidDnsNameError>() {
-            Some(of_invalid_name(url))
-        } else if let Some(http) = cause.downcast_ref::<hyper::Error>() {
-            of_http(setup, url, http)
-        } else if let Some(io) = cause.downcast_ref::<io::Error>() {
-            of_io(setup, url, io)
-        } else {
-            None
-        };
-        if let Some(failure) = failure {
-            return failure;
-        }
+    let known = causes(error).find_map(|cause| match cause.downcast_ref::<hyper::Error>() {
+        Some(http) => of_http(&setup.tls, url, http),
+        None => of_cause(&setup.tls, url, cause),
+    });
+    known.unwrap_or_else(|| {
+        let why = excerpt(chain(error).to_string().as_bytes());
+        Failure::new(Reason::Unreachable, format!("the request to {origin} failed: {why}"), "")
+    })
+}
+
+/// Why the connection to `url` failed, whatever is spoken over it, and what to do about it. `tls` is what was configured
+/// for it. Without a cause in the system, in TLS or in the lookup of the name there is no answer.
+///
+/// A scheme that ends in `s` is that of TLS.
+pub fn explain(url: &Url, tls: &TlsSettings, error: &(dyn Error + 'static)) -> Option<Failure> {
+    causes(error).find_map(|cause| of_cause(tls, url, cause))
+}
+
+fn of_cause(tls: &TlsSettings, url: &Url, cause: &(dyn Error + 'static)) -> Option<Failure> {
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        Some(of_tls(tls, url, error))
+    } else if let Some(lookup) = cause.downcast_ref::<LookupError>() {
+        Some(of_lookup(lookup))
+    } else if cause.is::<InvalidDnsNameError>() {
+        Some(of_invalid_name(url))
+    } else {
+        cause.downcast_ref::<io::Error>().and_then(|error| of_io(tls, url, error))
     }
-    let why = excerpt(chain(error).to_string().as_bytes());
-    Failure::new(Reason::Unreachable, format!("the request to {origin} failed: {why}"), "")
 }
 
 /// The error and what is behind it, outermost first.
@@ -89,7 +98,7 @@ fn of_invalid_name(url: &Url) -> Failure {
     Failure::new(Reason::Dns, what, "check its spelling")
 }
 
-fn of_io(setup: &Setup, url: &Url, error: &io::Error) -> Option<Failure> {
+fn of_io(tls: &TlsSettings, url: &Url, error: &io::Error) -> Option<Failure> {
     use io::ErrorKind;
     let origin = origin_of(url);
     match error.kind() {
@@ -105,7 +114,7 @@ fn of_io(setup: &Setup, url: &Url, error: &io::Error) -> Option<Failure> {
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe
-        | ErrorKind::UnexpectedEof => Some(reset(setup, url)),
+        | ErrorKind::UnexpectedEof => Some(reset(tls, url)),
         ErrorKind::TimedOut => Some(Failure::new(
             Reason::Timeout,
             format!("no connection to {origin} ({error})"),
@@ -115,9 +124,9 @@ fn of_io(setup: &Setup, url: &Url, error: &io::Error) -> Option<Failure> {
     }
 }
 
-fn of_http(setup: &Setup, url: &Url, error: &hyper::Error) -> Option<Failure> {
+fn of_http(tls: &TlsSettings, url: &Url, error: &hyper::Error) -> Option<Failure> {
     if error.is_incomplete_message() {
-        return Some(reset(setup, url));
+        return Some(reset(tls, url));
     }
     if error.is_parse() {
         let advice =
@@ -131,27 +140,36 @@ fn of_http(setup: &Setup, url: &Url, error: &hyper::Error) -> Option<Failure> {
     None
 }
 
-fn reset(setup: &Setup, url: &Url) -> Failure {
+fn reset(tls: &TlsSettings, url: &Url) -> Failure {
     // Windows closes the connection instead of saying that it misses a certificate, and a TLS 1.3 server may do so
     // before its alert is read.
-    let advice = match (url.scheme(), &setup.cert) {
-        ("http", _) => "if it expects TLS, write https://",
-        (_, None) => "if it demands a client certificate, set tls.cert and tls.key",
-        (_, Some(_)) => "check that it accepts our client certificate, and for proxies on the way",
+    let advice = match (without_tls(url), &tls.identity) {
+        (None, _) => format!("if it expects TLS, write {}s://", url.scheme()),
+        (_, None) => {
+            "check that the port is one for TLS; if it demands a client certificate, set tls.cert and tls.key"
+                .into()
+        }
+        (_, Some(_)) => "check that it accepts our client certificate, and for proxies on the way".into(),
     };
     let what = format!("{} closed the connection before its answer was complete", origin_of(url));
     Failure::new(Reason::Reset, what, advice)
 }
 
-fn of_tls(setup: &Setup, origin: &str, error: &rustls::Error) -> Failure {
+/// The scheme for the same without TLS, if this one is with it.
+fn without_tls(url: &Url) -> Option<&str> {
+    url.scheme().strip_suffix('s')
+}
+
+fn of_tls(tls: &TlsSettings, url: &Url, error: &rustls::Error) -> Failure {
+    let origin = &origin_of(url);
     match error {
-        rustls::Error::InvalidCertificate(error) => of_certificate(setup, origin, error),
-        rustls::Error::AlertReceived(alert) => of_alert(setup, origin, *alert),
-        rustls::Error::InvalidMessage(_) => Failure::new(
-            Reason::Tls,
-            format!("{origin} does not answer in TLS"),
-            "check the port; if it speaks plain HTTP, write http://",
-        ),
+        rustls::Error::InvalidCertificate(error) => of_certificate(tls, origin, error),
+        rustls::Error::AlertReceived(alert) => of_alert(tls, origin, *alert),
+        rustls::Error::InvalidMessage(_) => {
+            let scheme = without_tls(url).unwrap_or_default();
+            let advice = format!("check the port; if it does not speak TLS, write {scheme}://");
+            Failure::new(Reason::Tls, format!("{origin} does not answer in TLS"), advice)
+        }
         rustls::Error::PeerIncompatible(_) => no_common_ground(origin, &error.to_string()),
         other => {
             let why = excerpt(other.to_string().as_bytes());
@@ -160,11 +178,11 @@ fn of_tls(setup: &Setup, origin: &str, error: &rustls::Error) -> Failure {
     }
 }
 
-fn of_certificate(setup: &Setup, origin: &str, error: &CertificateError) -> Failure {
+fn of_certificate(tls: &TlsSettings, origin: &str, error: &CertificateError) -> Failure {
     match error {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => Failure::new(
             Reason::TlsUntrusted,
-            match &setup.ca {
+            match &tls.ca {
                 Some(ca) => {
                     format!("the certificate of {origin} is not signed by the CA in {}", ca.display())
                 }
@@ -219,10 +237,10 @@ fn not_yet(what: String) -> Failure {
 }
 
 /// An alert is the word of the server: about our certificate, not about its own.
-fn of_alert(setup: &Setup, origin: &str, alert: AlertDescription) -> Failure {
+fn of_alert(tls: &TlsSettings, origin: &str, alert: AlertDescription) -> Failure {
     use AlertDescription as Alert;
     let of_client = |what, advice| Failure::new(Reason::TlsClientCertificate, what, advice);
-    match (alert, &setup.cert) {
+    match (alert, tls.identity.as_ref().map(|identity| &identity.cert)) {
         (Alert::CertificateRequired, _)
         | (Alert::BadCertificate | Alert::NoCertificate | Alert::AccessDenied, None) => {
             of_client(format!("{origin} demands a client certificate"), "set tls.cert and tls.key")

@@ -2,9 +2,10 @@
 //!
 //! [`TlsSettings`] is what an operator writes; [`HttpClient`] is the only HTTP client in the tree, with a time limit,
 //! without proxies or redirects, and able to explain its failures: [`Failure`] is one sentence that names the server
-//! and says what to do. [`classify`] turns an HTTP answer into what the engine should do with a batch. [`Listener`] is the
-//! only HTTP listener, with optional TLS ([`ServerTls`]) and with [`Limits`] to what a client may take; [`Token`] lets in
-//! who may come. Every file that is read for a component is noted in its [`Files`](senseops_core::Files).
+//! and says what to do; [`explain`] does the same for connections that are none of HTTP. [`classify`] turns an HTTP
+//! answer into what the engine should do with a batch. [`Listener`] is the only HTTP listener, with optional TLS
+//! ([`ServerTls`]) and with [`Limits`] to what a client may take; [`Token`] lets in who may come. Every file that is
+//! read for a component is noted in its [`Files`](senseops_core::Files).
 //!
 //! ```
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,6 +38,7 @@ mod token;
 
 pub use answer::{BodyError, Refusal, classify, excerpt, read_limited, retry_after};
 pub use client::HttpClient;
+pub use explain::explain;
 pub use failure::{Failure, Reason, origin_of};
 pub use file::resolve;
 pub use headers::Headers;

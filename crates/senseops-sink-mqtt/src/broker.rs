@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rumqttc::{LastWill, MqttOptions, NetworkOptions, QoS, Transport};
 use senseops_core::{Build, BuildError};
-use senseops_net::{origin_of, resolve};
+use senseops_net::{TlsSettings, Url, origin_of, resolve};
 
 use crate::MqttConfig;
 
@@ -25,6 +25,8 @@ pub(crate) struct Broker {
     pub(crate) network: NetworkOptions,
     /// Scheme, host and port, for sentences.
     pub(crate) origin: String,
+    pub(crate) url: Url,
+    pub(crate) tls: TlsSettings,
     pub(crate) client_id: String,
     /// How long it may take to answer anything.
     pub(crate) timeout: Duration,
@@ -42,7 +44,8 @@ impl Broker {
         let url = &config.broker;
         let default_port = if config.is_encrypted() { PORT_WITH_TLS } else { PORT };
         let client_id = config.client_id.clone().unwrap_or_else(|| client_id(&build.component));
-        let host = url.host_str().unwrap_or_default();
+        // The client takes what is before the last colon, and TLS knows no brackets.
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let mut options = MqttOptions::new(&client_id, host, url.port().unwrap_or(default_port));
         options
             .set_keep_alive(config.keep_alive.get())
@@ -70,6 +73,8 @@ impl Broker {
             options,
             network,
             origin: origin_of(url),
+            url: url.clone(),
+            tls: config.tls.clone(),
             client_id,
             timeout: config.timeout.get(),
             keep_alive: config.keep_alive.get(),

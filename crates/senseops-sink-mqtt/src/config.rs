@@ -211,9 +211,6 @@ impl MqttConfig {
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return refused("only scheme, host and port; topics are set by `base_topic`".into());
         }
-        if self.is_encrypted() && matches!(url.host(), Some(Host::Ipv6(_))) {
-            return refused("TLS needs a host name or an IPv4 address here".into());
-        }
         if self.client_id.as_ref().is_some_and(String::is_empty) {
             return Err(PlanError::at(
                 "client_id",

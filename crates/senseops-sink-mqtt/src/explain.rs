@@ -1,16 +1,11 @@
 //! Why there is no connection, for the engine and for people.
 
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "errors of the system, of rustls and of rumqttc; most have no story of their own"
-)]
+use std::error::Error;
+use std::io::{self, ErrorKind};
 
-use std::io;
-
-use rumqttc::tokio_rustls::rustls;
-use rumqttc::{ConnectReturnCode, ConnectionError, StateError, TlsError, mqttbytes};
-use senseops_core::WriteError;
-use senseops_net::{Failure, Reason};
+use rumqttc::{ConnectReturnCode, ConnectionError, StateError, mqttbytes};
+use senseops_core::{WriteError, chain};
+use senseops_net::{Failure, Reason, explain};
 
 use crate::broker::Broker;
 
@@ -58,23 +53,27 @@ impl Broker {
     }
 
     /// It was not possible to connect.
-    pub(crate) fn refused(&self, error: ConnectionError) -> Lost {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "errors of rumqttc; most have no story of their own")]
+    pub(crate) fn refused(&self, error: &ConnectionError) -> Lost {
         match error {
-            ConnectionError::ConnectionRefused(code) => self.of_code(code),
-            ConnectionError::Io(error) | ConnectionError::Tls(TlsError::Io(error)) => {
-                self.of_io(&error, true)
-            }
-            ConnectionError::Tls(TlsError::TLS(error)) => failed(self.of_tls(&error)),
-            ConnectionError::MqttState(error) => self.of_state(error, true),
+            ConnectionError::ConnectionRefused(code) => self.of_code(*code),
+            ConnectionError::MqttState(error) => self.of_state(error),
             ConnectionError::NotConnAck(_) => self.speaks_otherwise(),
             ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => self.unanswered(),
-            other => failed(self.unreachable(&other.to_string())),
+            other => self.of_cause(other),
         }
     }
 
     /// The connection broke.
-    pub(crate) fn broken(&self, error: StateError) -> Lost {
-        self.of_state(error, false)
+    pub(crate) fn broken(&self, error: &StateError) -> Lost {
+        let mut lost = self.of_state(error);
+        if lost.end == End::HungUp {
+            lost.failure.what = format!("{} closed the connection", self.origin);
+            lost.failure.advice =
+                "check the log of the broker; two programs with the same client_id push each other out"
+                    .into();
+        }
+        lost
     }
 
     fn of_code(&self, code: ConnectReturnCode) -> Lost {
@@ -109,96 +108,30 @@ impl Broker {
         }
     }
 
-    fn of_state(&self, error: StateError, is_connecting: bool) -> Lost {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "errors of rumqttc; most have no story of their own")]
+    fn of_state(&self, error: &StateError) -> Lost {
         match error {
-            StateError::Io(error) | StateError::Deserialization(mqttbytes::Error::Io(error)) => {
-                self.of_io(&error, is_connecting)
-            }
-            StateError::ConnectionAborted => self.hung_up(is_connecting),
+            StateError::ConnectionAborted => self.of_cause(&io::Error::from(ErrorKind::UnexpectedEof)),
+            StateError::Deserialization(mqttbytes::Error::Io(error)) => self.of_cause(error),
             StateError::Deserialization(_) => self.speaks_otherwise(),
-            other => failed(self.unreachable(&other.to_string())),
+            other => self.of_cause(other),
         }
     }
 
-    fn of_io(&self, error: &io::Error, is_connecting: bool) -> Lost {
-        use io::ErrorKind;
-        let origin = &self.origin;
-        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return failed(self.of_tls(error));
-        }
-        match error.kind() {
-            ErrorKind::ConnectionRefused => failed(Failure::new(
-                Reason::Refused,
-                format!("{origin} refused the connection"),
-                "check that the broker runs and that the port is right",
-            )),
-            ErrorKind::ConnectionReset
-            | ErrorKind::ConnectionAborted
-            | ErrorKind::BrokenPipe
-            | ErrorKind::UnexpectedEof => self.hung_up(is_connecting),
-            ErrorKind::TimedOut => self.unanswered(),
-            _ => failed(self.unreachable(&error.to_string())),
-        }
-    }
-
-    fn hung_up(&self, is_connecting: bool) -> Lost {
-        let (what, advice) = if !is_connecting {
-            (
-                "closed the connection",
-                "check the log of the broker; two programs with the same client_id push each other out",
-            )
-        } else if self.is_encrypted {
-            ("closed the connection at once", "check that it accepts our client certificate, if it wants one")
-        } else {
-            ("closed the connection at once", "if it expects TLS, write mqtts://")
-        };
-        let failure = Failure::new(Reason::Reset, format!("{} {what}", self.origin), advice);
-        Lost { failure, end: End::HungUp }
-    }
-
-    fn of_tls(&self, error: &rustls::Error) -> Failure {
-        let origin = &self.origin;
-        match error {
-            rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => Failure::new(
-                Reason::TlsUntrusted,
-                format!("the certificate of {origin} is signed by a CA that is not trusted"),
-                "set tls.ca to the certificate of the CA that signed it",
-            ),
-            rustls::Error::InvalidCertificate(
-                error @ (rustls::CertificateError::NotValidForName
-                | rustls::CertificateError::NotValidForNameContext { .. }),
-            ) => Failure::new(
-                Reason::TlsName,
-                format!("the certificate of {origin} is for another name ({error})"),
-                "if this is the right broker, set tls.server_name to a name in its certificate",
-            ),
-            rustls::Error::AlertReceived(alert) => Failure::new(
-                Reason::TlsClientCertificate,
-                format!("{origin} does not accept our side of TLS ({alert:?})"),
-                "set tls.cert and tls.key to a certificate that it accepts",
-            ),
-            rustls::Error::InvalidMessage(_) => Failure::new(
-                Reason::Tls,
-                format!("{origin} does not answer in TLS"),
-                "check the port; if it speaks MQTT without TLS, write mqtt://",
-            ),
-            other => {
-                Failure::new(Reason::Tls, format!("the TLS handshake with {origin} failed: {other}"), "")
-            }
-        }
+    fn of_cause(&self, error: &(dyn Error + 'static)) -> Lost {
+        failed(explain(&self.url, &self.tls, error).unwrap_or_else(|| {
+            let what = format!("{} cannot be reached ({})", self.origin, chain(error));
+            Failure::new(Reason::Unreachable, what, "check the address, routes and firewalls")
+        }))
     }
 
     fn speaks_otherwise(&self) -> Lost {
         let what = format!("{} does not answer in MQTT", self.origin);
         failed(Failure::new(Reason::BadBody, what, "check the port"))
     }
-
-    fn unreachable(&self, why: &str) -> Failure {
-        let what = format!("{} cannot be reached ({why})", self.origin);
-        Failure::new(Reason::Unreachable, what, "check the address, routes and firewalls")
-    }
 }
 
 fn failed(failure: Failure) -> Lost {
-    Lost { failure, end: End::Failed }
+    let end = if failure.reason == Reason::Reset { End::HungUp } else { End::Failed };
+    Lost { failure, end }
 }

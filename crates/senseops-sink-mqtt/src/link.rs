@@ -20,7 +20,7 @@ impl Link {
         match timeout(broker.timeout, client.poll()).await {
             // The first event of a new client is that it is connected.
             Ok(Ok(_connected)) => Ok(Self { client }),
-            Ok(Err(error)) => Err(broker.refused(error)),
+            Ok(Err(error)) => Err(broker.refused(&error)),
             Err(_elapsed) => Err(broker.unanswered()),
         }
     }
@@ -28,7 +28,7 @@ impl Link {
     /// Puts a packet into the buffer, which is written to the socket when it is full.
     pub(crate) async fn send(&mut self, packet: Packet, broker: &Broker) -> Result<(), Lost> {
         match &mut self.client.network {
-            Some(network) => network.write(packet).await.map_err(|error| broker.broken(error)),
+            Some(network) => network.write(packet).await.map_err(|error| broker.broken(&error)),
             None => Err(broker.unanswered()),
         }
     }
@@ -36,7 +36,7 @@ impl Link {
     /// Writes the buffer to the socket.
     pub(crate) async fn flush(&mut self, broker: &Broker) -> Result<(), Lost> {
         match &mut self.client.network {
-            Some(network) => network.flush().await.map_err(|error| broker.broken(error)),
+            Some(network) => network.flush().await.map_err(|error| broker.broken(&error)),
             None => Err(broker.unanswered()),
         }
     }
@@ -44,7 +44,7 @@ impl Link {
     /// The next packet from the broker. May be dropped at any await point.
     pub(crate) async fn receive(&mut self, broker: &Broker) -> Result<Packet, Lost> {
         match &mut self.client.network {
-            Some(network) => network.read().await.map_err(|error| broker.broken(error)),
+            Some(network) => network.read().await.map_err(|error| broker.broken(&error)),
             None => Err(broker.unanswered()),
         }
     }

@@ -26,10 +26,12 @@ pub(crate) struct Session<'t> {
     is_proven: bool,
     last_sent: Instant,
     last_heard: Instant,
-    /// Since when the broker owes an answer, or since its last one if it owes more.
-    waiting: Option<Instant>,
+    /// Since when the broker owes acknowledgements, or since its last one if it owes more.
+    unacknowledged: Option<Instant>,
+    /// Since when it owes the answer to a ping, or since it said anything. It is no answer to messages: a broker may be
+    /// there and take none.
+    pinged: Option<Instant>,
     owes_birth: bool,
-    owes_ping: bool,
 }
 
 impl<'t> Session<'t> {
@@ -41,9 +43,9 @@ impl<'t> Session<'t> {
             is_proven: false,
             last_sent: now,
             last_heard: now,
-            waiting: None,
+            unacknowledged: None,
+            pinged: None,
             owes_birth: false,
-            owes_ping: false,
         }
     }
 
@@ -108,8 +110,9 @@ impl<'t> Session<'t> {
     }
 
     async fn ping(&mut self) -> Result<(), Lost> {
-        self.owes_ping = true;
-        self.send_now(Packet::PingReq).await
+        self.send_now(Packet::PingReq).await?;
+        self.pinged = Some(self.last_sent);
+        Ok(())
     }
 
     async fn send_now(&mut self, packet: Packet) -> Result<(), Lost> {
@@ -142,13 +145,13 @@ impl<'t> Session<'t> {
 
     fn sent(&mut self) {
         self.last_sent = Instant::now();
-        if self.owes_answer() {
-            self.waiting.get_or_insert(self.last_sent);
+        if self.owes_acknowledgement() {
+            self.unacknowledged.get_or_insert(self.last_sent);
         }
     }
 
-    fn owes_answer(&self) -> bool {
-        self.owes_birth || self.owes_ping || self.task.outbox.in_flight() > 0
+    fn owes_acknowledgement(&self) -> bool {
+        self.owes_birth || self.task.outbox.in_flight() > 0
     }
 
     /// Takes what has come besides, without waiting.
@@ -158,14 +161,14 @@ impl<'t> Session<'t> {
             let Some(packet) = link.receive(&task.broker).now_or_never() else { break };
             self.received(&packet?);
         }
-        self.last_heard = Instant::now();
-        self.waiting = self.owes_answer().then_some(self.last_heard);
         self.task.counters.in_flight.set(self.task.outbox.in_flight() as u64);
         Ok(())
     }
 
     fn received(&mut self, packet: &Packet) {
         self.is_proven = true;
+        self.last_heard = Instant::now();
+        self.pinged = self.pinged.and((*packet != Packet::PingResp).then_some(self.last_heard));
         // We subscribe to nothing, so nothing else is for us.
         if let Packet::PubAck(ack) = packet {
             if ack.pkid == BIRTH_ID {
@@ -174,21 +177,21 @@ impl<'t> Session<'t> {
                 self.task.suspicion.acknowledged();
                 self.task.counters.messages.add(1);
             }
-        } else if *packet == Packet::PingResp {
-            self.owes_ping = false;
+            self.unacknowledged = self.owes_acknowledgement().then_some(self.last_heard);
         }
     }
 
     /// Asks whether the broker is there when it was silent for long; gives up when it owes an answer for too long.
     async fn look(&mut self, now: Instant) -> Result<(), Lost> {
         let broker = &self.task.broker;
-        if self.waiting.is_some_and(|since| now.duration_since(since) >= broker.timeout) {
+        let owes = [self.unacknowledged, self.pinged];
+        if owes.iter().flatten().any(|since| now.duration_since(*since) >= broker.timeout) {
             return Err(broker.silent());
         }
         // Before the time is over, since the broker counts it too.
         let silent_since = self.last_sent.min(self.last_heard);
         let is_due = now.duration_since(silent_since) >= broker.keep_alive.mul_f64(0.75);
-        if is_due && !self.owes_ping { self.ping().await } else { Ok(()) }
+        if is_due && self.pinged.is_none() { self.ping().await } else { Ok(()) }
     }
 }
 

@@ -15,13 +15,14 @@ const STRIKES: u32 = 5;
 pub(crate) struct Suspicion {
     window: usize,
     widest: usize,
+    is_fresh: bool,
     suspect: Option<(Key, u32)>,
 }
 
 impl Suspicion {
     /// Nothing is suspected, and so many messages may be on the way.
     pub(crate) fn new(widest: usize) -> Self {
-        Self { window: widest, widest, suspect: None }
+        Self { window: widest, widest, is_fresh: false, suspect: None }
     }
 
     /// How many messages may be on the way now.
@@ -31,17 +32,19 @@ impl Suspicion {
 
     /// Whether the last connection broke with messages on the way, and none was acknowledged since.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.window < self.widest && self.window == 1
+        self.is_fresh
     }
 
     /// A message was acknowledged.
     pub(crate) fn acknowledged(&mut self) {
         self.window = self.window.saturating_mul(2).min(self.widest);
+        self.is_fresh = false;
     }
 
     /// The connection is lost while messages were on the way.
     pub(crate) fn lost(&mut self) {
         self.window = 1;
+        self.is_fresh = true;
     }
 
     /// A broker that works hung up while only this message was on the way.
@@ -82,15 +85,18 @@ mod tests {
 
     #[test]
     fn the_window_opens_slowly_after_a_break() {
-        let mut suspicion = Suspicion::new(5);
-        assert!(suspicion.window() == 5 && !suspicion.is_fresh());
-        suspicion.lost();
-        assert!(suspicion.is_fresh());
-        let windows = [(); 5].map(|()| {
-            let window = suspicion.window();
-            suspicion.acknowledged();
-            window
-        });
-        assert_eq!(windows, [1, 2, 4, 5, 5]);
+        for (widest, expected) in [(5, [1, 2, 4, 5, 5]), (1, [1; 5])] {
+            let mut suspicion = Suspicion::new(widest);
+            assert!(suspicion.window() == widest && !suspicion.is_fresh());
+            suspicion.lost();
+            assert!(suspicion.is_fresh());
+            let windows = [(); 5].map(|()| {
+                let window = suspicion.window();
+                suspicion.acknowledged();
+                assert!(!suspicion.is_fresh());
+                window
+            });
+            assert_eq!(windows, expected);
+        }
     }
 }

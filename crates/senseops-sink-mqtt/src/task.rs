@@ -139,14 +139,14 @@ impl Task {
     }
 
     fn connected(&mut self) {
-        if self.was_connected {
+        if std::mem::replace(&mut self.was_connected, true) {
             self.counters.reconnects.add(1);
+        } else {
+            info!(broker = self.broker.origin, "connected to broker");
         }
-        self.was_connected = true;
         if std::mem::take(&mut self.has_complained) {
             self.health.ok();
         }
-        info!(broker = self.broker.origin, "connected to broker");
     }
 
     fn lost(&mut self, lost: &Lost) {

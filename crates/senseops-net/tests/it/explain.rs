@@ -71,7 +71,7 @@ async fn http_and_tls_mixed_up_is_recognised_both_ways() {
     let (plain, _server) = answer_once("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
     let no_tls = failure(&client, &format!("https://{plain}/")).await;
     assert_eq!(no_tls.reason, Reason::Tls);
-    insta::assert_snapshot!(no_tls, @"https://127.0.0.1:PORT does not answer in TLS; check the port; if it speaks plain HTTP, write http://");
+    insta::assert_snapshot!(no_tls, @"https://127.0.0.1:PORT does not answer in TLS; check the port; if it does not speak TLS, write http://");
     let (tls, _server) = answer_once(b"\x15\x03\x01\x00\x02\x02\x46").await;
     let no_http = failure(&client, &format!("http://{tls}/")).await;
     assert_eq!(no_http.reason, Reason::BadBody);

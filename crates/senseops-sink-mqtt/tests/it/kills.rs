@@ -5,28 +5,28 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use senseops_sim::{Certificate, Pki};
-use senseops_testkit::{Mosquitto, MosquittoOptions, MosquittoTls, Subscriber, sample};
+use senseops_testkit::{Mosquitto, MosquittoOptions, Subscriber, sample};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
-use crate::support::{Running, number};
+use crate::support::{Running, number, with_tls};
 
 const KILLS: u64 = 6;
-const EVENTS: u64 = 21_000;
+/// How many messages are passed on before each kill, and how many events are written at once.
+const SHARE: usize = 2000;
 const BATCH: u64 = 700;
 
 /// The way to the broker.
 struct Gate {
     address: SocketAddr,
     way: watch::Sender<Way>,
+    /// An answer of the broker is held back.
+    holds: Arc<Notify>,
     _serving: JoinSet<()>,
 }
 
@@ -35,7 +35,7 @@ enum Way {
     /// Nobody gets through: while the subscriber is away, it would miss what the broker takes.
     Closed,
     Open,
-    /// No answer comes back, so messages stay on their way.
+    /// No answer comes back, so what it acknowledges stays on its way.
     Outward,
 }
 
@@ -45,27 +45,40 @@ impl Gate {
         let address = listener.local_addr().unwrap();
         let way = watch::Sender::new(Way::Closed);
         let watched = way.subscribe();
+        let holds = Arc::new(Notify::new());
+        let held = Arc::clone(&holds);
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 if *watched.borrow() != Way::Closed {
-                    connections.spawn(pass(client, target, watched.clone()));
+                    connections.spawn(pass(client, target, watched.clone(), Arc::clone(&held)));
                 }
             }
         });
-        Self { address, way, _serving: serving }
+        Self { address, way, holds, _serving: serving }
     }
 }
 
-async fn pass(client: TcpStream, target: SocketAddr, mut way: watch::Receiver<Way>) -> io::Result<()> {
+async fn pass(
+    client: TcpStream,
+    target: SocketAddr,
+    mut way: watch::Receiver<Way>,
+    holds: Arc<Notify>,
+) -> io::Result<()> {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_broker, mut to_broker) = TcpStream::connect(target).await?.into_split();
     let answers = async {
         let mut buffer = [0; 1024];
         loop {
             let read = from_broker.read(&mut buffer).await?;
-            let is_lost = way.wait_for(|way| *way != Way::Outward).await.is_ok_and(|way| *way == Way::Closed);
+            let may_go = |way: &Way| {
+                if *way == Way::Outward {
+                    holds.notify_one();
+                }
+                *way != Way::Outward
+            };
+            let is_lost = way.wait_for(may_go).await.is_ok_and(|way| *way == Way::Closed);
             if read == 0 || is_lost {
                 return Ok(());
             }
@@ -78,46 +91,39 @@ async fn pass(client: TcpStream, target: SocketAddr, mut way: watch::Receiver<Wa
     }
 }
 
-/// Collects numbers until the connection is lost.
-async fn collect(mut subscriber: Subscriber, count: Arc<AtomicU64>) -> Vec<u64> {
+/// Collects numbers until the connection is lost, and says how many there are.
+async fn collect(mut subscriber: Subscriber, count: watch::Sender<usize>) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Ok(message) = subscriber.next().await {
         numbers.extend(number(&message));
-        count.store(numbers.len() as u64, Ordering::Relaxed);
+        count.send_replace(numbers.len());
     }
     numbers
 }
 
-/// Kills the broker each time when it has passed on a share of the messages and others are on their way. Gives what arrived between the kills.
+/// Kills the broker each time when it has passed on a share of the messages and others are on their way. Gives what
+/// arrived between the kills.
 async fn kill_again_and_again(
     mut broker: Mosquitto,
     gate: &Gate,
-    running: &Running,
     all_are_written: impl Future,
 ) -> Vec<Vec<u64>> {
     let mut parts = Vec::new();
     let mut all_are_written = std::pin::pin!(all_are_written);
     for kill in 0..=KILLS {
-        let count = Arc::new(AtomicU64::new(0));
+        let (count, mut counted) = watch::channel(0);
         let subscriber = broker.subscribe("butler-sos/sample/#").await.unwrap();
         let mut collecting = JoinSet::new();
-        collecting.spawn(collect(subscriber, Arc::clone(&count)));
+        collecting.spawn(collect(subscriber, count));
         gate.way.send_replace(Way::Open);
         if kill == KILLS {
             (&mut all_are_written).await;
             broker.stop().await;
         } else {
-            let share = 2000;
-            while count.load(Ordering::Relaxed) < share {
-                tokio::task::yield_now().await;
-            }
+            counted.wait_for(|count| *count >= SHARE).await.unwrap();
             gate.way.send_replace(Way::Outward);
-            // The answers that were through already must be in before others are stuck on their way.
-            let mut acknowledged = 0;
-            while running.reading("in_flight") == 0 || running.reading("messages") > acknowledged {
-                acknowledged = running.reading("messages");
-                sleep(Duration::from_millis(20)).await;
-            }
+            // Only an acknowledgement that cannot arrive any more proves that a message is on its way.
+            gate.holds.notified().await;
             broker.kill();
             gate.way.send_replace(Way::Closed);
             broker.start_again().await.unwrap();
@@ -132,18 +138,28 @@ async fn nothing_is_lost(options: MosquittoOptions, scheme: &str, mut config: Va
     let gate = Gate::to(broker.address()).await;
     config["broker"] = format!("{scheme}://localhost:{}", gate.address.port()).into();
     let running = Running::start(config).await;
+    let is_enough = AtomicBool::new(false);
     let write = async {
-        for begin in (0..EVENTS).step_by(usize::try_from(BATCH).unwrap()) {
-            assert_eq!(running.deliver((begin..begin + BATCH).map(sample::state).collect()).await, []);
+        let mut written = 0;
+        while !is_enough.load(Ordering::Relaxed) {
+            let batch = written..written + BATCH;
+            assert_eq!(running.deliver(batch.map(sample::state).collect()).await, []);
+            written += BATCH;
         }
+        written
     };
     let (done, is_done) = tokio::sync::oneshot::channel();
-    let (parts, ()) = tokio::join!(kill_again_and_again(broker, &gate, &running, is_done), async {
-        write.await;
+    let last_part = async {
+        is_enough.store(true, Ordering::Relaxed);
+        is_done.await
+    };
+    let (parts, written) = tokio::join!(kill_again_and_again(broker, &gate, last_part), async {
+        let written = write.await;
         done.send(()).unwrap();
+        written
     });
     let arrived: BTreeSet<u64> = parts.iter().flatten().copied().collect();
-    let lost: Vec<u64> = (0..EVENTS).filter(|number| !arrived.contains(number)).collect();
+    let lost: Vec<u64> = (0..written).filter(|number| !arrived.contains(number)).collect();
     assert_eq!(lost, [0; 0]);
     for part in &parts {
         assert!(part.is_sorted_by(|one, next| one < next), "in order within one connection");
@@ -160,12 +176,6 @@ async fn nothing_is_lost_without_tls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_with_client_certificates() {
     let directory = tempfile::tempdir().unwrap();
-    let pki = Pki::new().unwrap();
-    let client = pki.write_to(directory.path()).unwrap();
-    let server_directory = tempfile::tempdir().unwrap();
-    let server = pki.write_server_to(server_directory.path(), &Certificate::default()).unwrap();
-    let tls = MosquittoTls { ca: client.ca.clone(), cert: server.cert, key: server.key };
-    let options = MosquittoOptions { tls: Some(tls), ..MosquittoOptions::default() };
-    let config = json!({ "tls": { "ca": client.ca, "cert": client.cert, "key": client.key } });
+    let (options, config) = with_tls(directory.path());
     nothing_is_lost(options, "mqtts", config).await;
 }

@@ -4,9 +4,12 @@ use senseops_core::{Batch, Body, Build, Event, Fields, WriteError, chain};
 use senseops_testkit::mqtt::Publish;
 use senseops_testkit::{Mosquitto, MosquittoOptions, sample};
 use serde_json::json;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::support::{LONGEST, Running, STATUS, built, number, said};
+use crate::support::{LONGEST, Running, STATUS, built, number, said, with_tls};
 
 fn event_of_bytes(number: u32, bytes: usize) -> Event {
     let mut event = sample::event(number.into());
@@ -161,9 +164,30 @@ async fn a_broker_that_wants_tls_is_told_apart() {
     let port = broker.address().port();
     let wrong =
         Running::start(json!({ "broker": format!("mqtts://localhost:{port}"), "timeout": "2s" })).await;
-    insta::assert_snapshot!(said(&*wrong.sink, port).await, @"target unavailable: mqtts://localhost:PORT closed the connection at once; check that it accepts our client certificate, if it wants one");
+    insta::assert_snapshot!(said(&*wrong.sink, port).await, @"target unavailable: mqtts://localhost:PORT closed the connection before its answer was complete; check that the port is one for TLS; if it demands a client certificate, set tls.cert and tls.key");
     let build = Build::detached("mqtt.main");
     let nobody = built(&build, json!({ "broker": "mqtt://no-such-host.invalid" })).await;
     let error = nobody.probe().await.unwrap_err().to_string();
     assert!(error.starts_with("mqtt://no-such-host.invalid cannot be reached"), "{error}");
+}
+
+#[tokio::test]
+async fn a_broker_may_have_an_address_of_version_6() {
+    let directory = tempfile::tempdir().unwrap();
+    for (scheme, (options, mut config)) in
+        [("mqtt", (MosquittoOptions::default(), json!({}))), ("mqtts", with_tls(directory.path()))]
+    {
+        let broker = Mosquitto::start(options).await.unwrap();
+        let listener = TcpListener::bind("[::1]:0").await.unwrap();
+        config["broker"] = format!("{scheme}://{}", listener.local_addr().unwrap()).into();
+        let address = broker.address();
+        let mut way = JoinSet::new();
+        way.spawn(async move {
+            let (mut client, _) = listener.accept().await.unwrap();
+            copy_bidirectional(&mut client, &mut TcpStream::connect(address).await.unwrap()).await
+        });
+        let running = Running::start(config).await;
+        assert_eq!(running.deliver(sample::events(0..3)).await, []);
+        assert_eq!(running.reading("messages"), 3);
+    }
 }

@@ -30,6 +30,15 @@ async fn a_broker_that_acknowledges_nothing_is_given_up() {
     assert_eq!(broker.stored(), [0, 1, 2, 3, 4]);
 }
 
+/// The answers to pings are not answers to messages.
+#[tokio::test]
+async fn a_broker_that_only_answers_pings_is_given_up() {
+    let broker = Broker::start(TargetBehaviour::Hang).await;
+    let config = json!({ "broker": broker.url(), "keep_alive": "1s", "timeout": "2s" });
+    let running = Running::start(config).await;
+    insta::assert_snapshot!(said(&*running.sink, broker.address.port()).await, @"target unavailable: mqtt://127.0.0.1:PORT acknowledged nothing for 2s; check the log of the broker");
+}
+
 #[tokio::test]
 async fn a_broker_that_does_not_want_us_is_told_apart() {
     let broker = Broker::start(TargetBehaviour::Deny).await;
@@ -39,7 +48,7 @@ async fn a_broker_that_does_not_want_us_is_told_apart() {
     broker.behave(TargetBehaviour::Busy { retry_after: None }).await;
     insta::assert_snapshot!(said(&*running.sink, port).await, @"target unavailable: mqtt://127.0.0.1:PORT says that it is unavailable");
     broker.behave(TargetBehaviour::Down).await;
-    insta::assert_snapshot!(said(&*running.sink, port).await, @"target unavailable: mqtt://127.0.0.1:PORT refused the connection; check that the broker runs and that the port is right");
+    insta::assert_snapshot!(said(&*running.sink, port).await, @"target unavailable: mqtt://127.0.0.1:PORT refused the connection; check that the service runs and that the port is right");
 }
 
 #[tokio::test]
@@ -81,8 +90,9 @@ async fn what_was_acknowledged_before_a_break_is_not_sent_again() {
 #[tokio::test]
 async fn a_message_that_makes_the_broker_hang_up_is_found() {
     let broker = Broker::start(TargetBehaviour::RefuseSome(vec![50, 51, 99])).await;
-    for status in [json!("status"), json!(null)] {
-        let running = Running::start(json!({ "broker": broker.url(), "status": status })).await;
+    for (status, max_in_flight) in [(json!("status"), 500), (json!(null), 500), (json!(null), 1)] {
+        let config = json!({ "broker": broker.url(), "status": status, "max_in_flight": max_in_flight });
+        let running = Running::start(config).await;
         let refusals = running.deliver(sample::events(0..100)).await;
         let reason = "the broker closes the connection over its message".to_owned();
         assert_eq!(refusals, [50, 51, 99].map(|number| (number, reason.clone())));

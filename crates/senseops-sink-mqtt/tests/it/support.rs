@@ -1,14 +1,16 @@
 //! Sinks and events for the tests, and the part of the engine that calls sinks.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use senseops_core::{Batch, Build, Event, PlanSinks, Sink, WriteError};
+use senseops_sim::{Certificate, Pki};
 use senseops_sink_mqtt::MqttConfig;
 use senseops_testkit::mqtt::Publish;
-use senseops_testkit::sample;
-use serde_json::Value;
+use senseops_testkit::{MosquittoOptions, MosquittoTls, sample};
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -83,4 +85,14 @@ pub(crate) async fn said(sink: &dyn Sink, port: u16) -> String {
     let error =
         timeout(LONGEST, sink.write(&Batch::from(vec![sample::event(1)]))).await.unwrap().unwrap_err();
     senseops_core::chain(&error).to_string().replace(&port.to_string(), "PORT")
+}
+
+/// A broker that demands a client certificate, and the configuration of one. Their files are in the directory.
+pub(crate) fn with_tls(directory: &Path) -> (MosquittoOptions, Value) {
+    let pki = Pki::new().unwrap();
+    let client = pki.write_to(directory).unwrap();
+    let server = pki.write_server_to(directory, &Certificate::default()).unwrap();
+    let tls = MosquittoTls { ca: client.ca.clone(), cert: server.cert, key: server.key };
+    let config = json!({ "tls": { "ca": client.ca, "cert": client.cert, "key": client.key } });
+    (MosquittoOptions { tls: Some(tls), ..MosquittoOptions::default() }, config)
 }
