@@ -73,7 +73,7 @@
 //! is reserved ahead: a write that finds none is told so in its receipts, and the end of a reserved file would be hard
 //! to tell from damage.
 //!
-//! **Fail.** When the disk fails, what waits for it is held in memory. Every few seconds the writer tries to store the
+//! **Fail.** When the disk fails, what waits for it is held in memory, 256 MiB at most. Every few seconds the writer tries to store the
 //! cursors and to write a probe. Once that works, what is still held is written, in order and at its place,
 //! and then what is appended goes to disk again. What readers have passed by then is not written; where it is the
 //! journal itself that has filled the disk, it is deleted first.

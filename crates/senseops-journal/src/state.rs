@@ -19,13 +19,14 @@ pub(crate) use readers::{Next, ReaderId};
 
 /// How much of a journal on disk stays in memory.
 const RECENT_BYTES: u64 = 32 * 1024 * 1024;
+/// How much of it may be in memory while the disk fails: as much as a journal in memory usually takes.
+const HELD_BYTES: u64 = 256 * 1024 * 1024;
 /// The writer is woken early when so much waits, and takes about so much at once.
 const WRITE_BYTES: u64 = 1024 * 1024;
 
 /// Everything that changes.
 pub(crate) struct State<C> {
     max_bytes: u64,
-    recent_bytes: u64,
     pub max_age: Option<Duration>,
     /// Where the next chunk goes.
     end: Mark,
@@ -61,7 +62,6 @@ impl<C> State<C> {
     pub(crate) fn in_memory(max_bytes: u64) -> Self {
         Self {
             max_bytes,
-            recent_bytes: max_bytes,
             max_age: None,
             end: Mark::default(),
             recent: Recent::new(),
@@ -76,14 +76,22 @@ impl<C> State<C> {
 
     /// `places` is where readers were; they are absent until they come back.
     pub(crate) fn on_disk(max_bytes: u64, end: Mark, places: &BTreeMap<String, Mark>, disk: Disk<C>) -> Self {
-        let recent_bytes = max_bytes.min(RECENT_BYTES);
         // Positions are used once, even if the frames that used them are gone.
         let end = places.values().fold(end, |end, mark| end.max(*mark));
         let parked = |(name, mark): (&String, &Mark)| {
             (name.clone(), Cursor::new(name.clone(), Overflow::DropOldest, *mark))
         };
         let absent = places.iter().map(parked).collect();
-        Self { recent_bytes, end, absent, disk: Some(disk), ..Self::in_memory(max_bytes) }
+        Self { end, absent, disk: Some(disk), ..Self::in_memory(max_bytes) }
+    }
+
+    /// How much may be in memory.
+    fn recent_bytes(&self) -> u64 {
+        match &self.disk {
+            None => self.max_bytes,
+            Some(disk) if disk.failure.is_some() => self.max_bytes.min(HELD_BYTES),
+            Some(_) => self.max_bytes.min(RECENT_BYTES),
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -175,16 +183,17 @@ impl<C> State<C> {
 
     /// Pushes out what may be pushed out, if that makes enough room.
     fn make_room(&mut self, bytes: u64, evicted: &mut Vec<Slot<C>>) -> bool {
-        if !self.disk_takes(bytes, self.max_bytes, self.recent_bytes) {
+        if !self.disk_takes(bytes, self.max_bytes, self.recent_bytes()) {
             return false;
         }
-        if self.recent.bytes() + bytes <= self.recent_bytes {
+        if self.recent.bytes() + bytes <= self.recent_bytes() {
             return true;
         }
-        if self.pinned_recent_bytes() + bytes > self.recent_bytes {
+        if self.pinned_recent_bytes() + bytes > self.recent_bytes() {
             return false;
         }
-        while self.recent.bytes() + bytes > self.recent_bytes
+        let recent_bytes = self.recent_bytes();
+        while self.recent.bytes() + bytes > recent_bytes
             && let Some(slot) = self.recent.pop_oldest()
         {
             evicted.push(slot);
@@ -215,11 +224,11 @@ impl<C> State<C> {
 
     /// Whether a chunk of this size fits once readers have caught up.
     pub(crate) fn may_take(&self, bytes: u64) -> bool {
-        !self.closed && !self.sealed && bytes <= self.recent_bytes.min(self.max_bytes)
+        !self.closed && !self.sealed && bytes <= self.recent_bytes().min(self.max_bytes)
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        let (max, recent) = (self.max_bytes / 4 * 3, self.recent_bytes / 4 * 3);
+        let (max, recent) = (self.max_bytes / 4 * 3, self.recent_bytes() / 4 * 3);
         let recent_is_free = || self.recent.bytes() <= recent || self.pinned_recent_bytes() <= recent;
         self.closed || self.sealed || (self.disk_takes(0, max, recent) && recent_is_free())
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use senseops_core::Timestamp;
 
-use super::{State, WRITE_BYTES};
+use super::{RECENT_BYTES, State, WRITE_BYTES};
 use crate::cursor::Cursor;
 use crate::disk::{Change, Pending};
 use crate::journal::{Mark, Position};
@@ -18,7 +18,7 @@ impl<C> State<C> {
 
     /// How much is written at once.
     pub(crate) fn write_bytes(&self) -> u64 {
-        WRITE_BYTES.min(self.recent_bytes / 2)
+        WRITE_BYTES.min(self.recent_bytes() / 2)
     }
 
     /// The writer begins a turn: what it writes first.
@@ -63,7 +63,7 @@ impl<C> State<C> {
     where
         C: Clone,
     {
-        let (write_bytes, little) = (self.write_bytes(), self.recent_bytes / 4);
+        let (write_bytes, little) = (self.write_bytes(), self.max_bytes.min(RECENT_BYTES) / 4);
         let Some(disk) = &mut self.disk else { return Vec::new() };
         let from = disk.held_from.map_or(self.end.position, |held| held.position);
         let held = self.recent.iter_from(from).map(Pending::settled);
