@@ -16,6 +16,7 @@ use crate::components::{Components, SourcePart};
 use crate::counters::SourceCounters;
 use crate::dead_letters::{DeadLetters, ReplayError, ReplayFilter, Replayed};
 use crate::plan::Plan;
+use crate::process;
 use crate::reload::{Command, ReloadError, Reloaded};
 use crate::settings::JournalSettings;
 use crate::sockets::Sockets;
@@ -89,6 +90,7 @@ impl Handle {
             },
             sinks: components.sinks.iter().map(|part| part.view(has_room)).collect(),
             dead_letters: self.0.dead_letters.view(),
+            process: process::read(),
         }
     }
 

@@ -43,6 +43,7 @@ mod pipeline;
 mod plan;
 mod platform;
 mod probe;
+mod process;
 mod rate_limit;
 mod reload;
 mod self_events;
@@ -61,6 +62,7 @@ pub use handle::Handle;
 pub use pipeline::{OpenError, Pipeline, Summary};
 pub use plan::{ComponentError, Plan, SinkSpec, SourceSpec};
 pub use probe::{Probe, ProbeOutcome};
+pub use process::ProcessStatus;
 pub use reload::{ReloadError, Reloaded};
 pub use senseops_journal::{
     ForgetError, ForgetOfflineError, InspectError, Inspection, forget_offline, inspect,

@@ -2,7 +2,7 @@
 //!
 //! | kind | fields |
 //! |---|---|
-//! | `sos.self.pipeline` | `uptime_seconds`, `journal_events`, `journal_bytes`, `journal_max_bytes`, `journal_age_seconds`, `journal_damaged`, `journal_quarantined`, `journal_failing`, `journal_appended_events`, `journal_durable_events`, `dead_letters_bytes`, `dead_letters_kept`, `dead_letters_not_kept` |
+//! | `sos.self.pipeline` | `uptime_seconds`, `journal_events`, `journal_bytes`, `journal_max_bytes`, `journal_age_seconds`, `journal_damaged`, `journal_quarantined`, `journal_failing`, `journal_appended_events`, `journal_durable_events`, `dead_letters_bytes`, `dead_letters_kept`, `dead_letters_not_kept`, `version`, and where the system says it `process_cpu_seconds`, `process_resident_memory_bytes`, `process_open_fds`, `process_threads` |
 //! | `sos.self.source` | `condition`, `emitted`, `lost`, `rate_limited`, `restarts`, `certificate_expires`, and what the source counts itself |
 //! | `sos.self.sink` | `condition`, `delivered`, `refused`, `discarded`, `retries`, `writes`, `restarts`, `lag_events`, `lag_bytes`, `lag_age_seconds`, `dead_letters`, `attempts_…` by what they came to, `write_seconds` (sum), `last_success_seconds` (ago), `certificate_expires`, and what the sink counts itself |
 //!
@@ -57,7 +57,16 @@ fn pipeline(view: &View) -> Event {
         .with("journal_durable_events", journal.durable_events)
         .with("dead_letters_bytes", view.dead_letters.bytes)
         .with("dead_letters_kept", view.dead_letters.kept)
-        .with("dead_letters_not_kept", view.dead_letters.not_kept);
+        .with("dead_letters_not_kept", view.dead_letters.not_kept)
+        .with("version", env!("CARGO_PKG_VERSION"));
+    let fields = match &view.process {
+        None => fields,
+        Some(process) => fields
+            .with("process_cpu_seconds", process.cpu_seconds)
+            .with("process_resident_memory_bytes", process.resident_memory_bytes)
+            .with("process_open_fds", process.open_fds)
+            .with("process_threads", process.threads),
+    };
     Event::new(PIPELINE, &Arc::default(), Body::Measurement(fields))
 }
 

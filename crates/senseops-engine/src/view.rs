@@ -6,6 +6,7 @@ use std::time::Duration;
 use senseops_core::{Condition, Reading, Timestamp};
 use senseops_journal::{ReaderStatus, Status};
 
+use crate::process::ProcessStatus;
 use crate::settings::{JournalSettings, Overflow};
 
 /// A pipeline at one moment.
@@ -23,6 +24,8 @@ pub struct View {
     pub sinks: Vec<SinkView>,
     /// Events that targets refused for good.
     pub dead_letters: DeadLettersView,
+    /// What the program takes of the machine; `None` where the system does not say.
+    pub process: Option<ProcessStatus>,
 }
 
 /// The journal at one moment.

@@ -31,7 +31,6 @@ mod events;
 mod exposition;
 mod guard;
 mod metrics;
-mod process;
 mod routes;
 mod status;
 mod web;
@@ -40,8 +39,8 @@ pub use api::{Control, Failed, ReloadReport, ReplayReport};
 pub use config::{DEFAULT_LISTEN, WebConfig};
 pub use events::{HEARTBEAT, MAX_TAPS};
 pub use metrics::metrics;
-pub use process::ProcessStatus;
 pub use routes::router;
+pub use senseops_engine::ProcessStatus;
 pub use status::{
     AttemptsStatus, CertificateStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus,
     JournalStatus, ReaderStatus, Readiness, Reading, SinkStatus, SourceStatus, State, Status,

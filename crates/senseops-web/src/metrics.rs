@@ -3,11 +3,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::exposition::{Exposition, name_of, whole};
-use crate::process::ProcessStatus;
 use crate::status::{
     CertificateStatus, DeadLettersStatus, HistogramStatus, JournalStatus, Reading, SinkStatus, SourceStatus,
     State, Status,
 };
+use senseops_engine::ProcessStatus;
 
 /// The media type of the text.
 pub(crate) const CONTENT_TYPE_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";

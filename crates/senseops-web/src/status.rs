@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::process::ProcessStatus;
+use senseops_engine::ProcessStatus;
 
 /// A running program at one moment. Counters begin at zero with the start of the program.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -12,7 +12,6 @@ use super::{
     AttemptsStatus, CertificateStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus,
     JournalStatus, ReaderStatus, Readiness, Reading, SinkStatus, SourceStatus, State, Status,
 };
-use crate::process;
 
 impl Status {
     /// The pipeline and this process now.
@@ -27,7 +26,7 @@ impl Status {
             embedder: view.embedder.into(),
             sinks: view.sinks.into_iter().map(Into::into).collect(),
             dead_letters: view.dead_letters.into(),
-            process: process::read(),
+            process: view.process,
         }
     }
 }
