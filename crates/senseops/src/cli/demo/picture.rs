@@ -363,6 +363,7 @@ mod tests {
                 sink("picture", Condition::Ok),
             ],
             dead_letters: DeadLettersView::default(),
+            process: None,
         }
     }
 
