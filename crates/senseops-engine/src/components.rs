@@ -16,7 +16,7 @@ use crate::view::{CertificateView, SinkView, SourceView};
 use crate::watched::Watched;
 
 /// The components in the order of the plan.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Components {
     pub(crate) sources: Vec<SourcePart>,
     pub(crate) sinks: Vec<SinkPart>,

@@ -40,7 +40,7 @@ pub(crate) struct Parts {
     pub(crate) dead_letters: DeadLetters,
     pub(crate) emitters: RwLock<Emitters>,
     pub(crate) embedder: Arc<SourceCounters>,
-    pub(crate) components: RwLock<Components>,
+    pub(crate) components: RwLock<Arc<Components>>,
     pub(crate) commands: mpsc::Sender<Command>,
 }
 
@@ -64,12 +64,12 @@ impl Parts {
     }
 
     /// The components now.
-    pub(crate) fn components(&self) -> Components {
-        self.components.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn components(&self) -> Arc<Components> {
+        Arc::clone(&self.components.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn replace(&self, components: Components) {
-        *self.components.write().unwrap_or_else(PoisonError::into_inner) = components;
+        *self.components.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(components);
     }
 }
 

@@ -358,7 +358,7 @@ impl Parts {
             sockets: opener.common.sockets.clone(),
             taps: opener.taps.clone(),
             dead_letters: opener.dead_letters.clone(),
-            components: RwLock::new(components),
+            components: RwLock::new(Arc::new(components)),
             commands,
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use senseops_core::{Condition, Reading, Timestamp};
 use senseops_journal::{ReaderStatus, Status};
+use serde::{Deserialize, Serialize};
 
 use crate::process::ProcessStatus;
 use crate::settings::{JournalSettings, Overflow};
@@ -180,7 +181,7 @@ pub struct CertificateView {
 }
 
 /// What attempts to write came to; each is counted once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptsView {
     /// The target took everything.
     pub written: u64,

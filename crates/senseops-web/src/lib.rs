@@ -40,9 +40,9 @@ pub use config::{DEFAULT_LISTEN, WebConfig};
 pub use events::{HEARTBEAT, MAX_TAPS};
 pub use metrics::metrics;
 pub use routes::router;
-pub use senseops_engine::ProcessStatus;
+pub use senseops_engine::{AttemptsView, ProcessStatus};
 pub use status::{
-    AttemptsStatus, CertificateStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus,
-    JournalStatus, ReaderStatus, Readiness, Reading, SinkStatus, SourceStatus, State, Status,
+    CertificateStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus, JournalStatus,
+    ReaderStatus, Readiness, Reading, SinkStatus, SourceStatus, State, Status,
 };
 pub use web::Web;

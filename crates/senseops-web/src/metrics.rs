@@ -185,7 +185,7 @@ fn sink(out: &mut Exposition, sink: &SinkStatus) {
         let family = ("sos_sink_write_seconds", "How long writes took.");
         out.histogram(family, &component, (bounds, counts), *sum);
     }
-    for (outcome, attempts) in sink.attempts.by_outcome() {
+    for (outcome, attempts) in sink.attempts.named() {
         let labels = [("component", sink.name.as_str()), ("outcome", outcome)];
         let help = "Attempts to write, by what they came to.";
         out.counter("sos_sink_write_attempts_total", help, &labels, whole(attempts));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use senseops_engine::ProcessStatus;
+use senseops_engine::{AttemptsView, ProcessStatus};
 
 /// A running program at one moment. Counters begin at zero with the start of the program.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -186,7 +186,7 @@ pub struct SinkStatus {
     /// Writes that succeeded.
     pub writes: u64,
     /// What attempts to write came to; each is counted once.
-    pub attempts: AttemptsStatus,
+    pub attempts: AttemptsView,
     /// How long writes took, those that failed included.
     pub write_seconds: HistogramStatus,
     /// Events that wait for it.
@@ -203,25 +203,6 @@ pub struct SinkStatus {
     pub readings: Vec<Reading>,
     /// The certificates that it was built with.
     pub certificates: Vec<CertificateStatus>,
-}
-
-/// What attempts to write came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AttemptsStatus {
-    /// The target took everything.
-    pub written: u64,
-    /// The target took some, and refused some or wants some again.
-    pub partial: u64,
-    /// The target could not be reached or was not able to write.
-    pub unavailable: u64,
-    /// The target denied us.
-    pub denied: u64,
-    /// The batch had to be halved.
-    pub split: u64,
-    /// There was no answer in time.
-    pub timed_out: u64,
-    /// The sink panicked.
-    pub panicked: u64,
 }
 
 /// How often a value was in which range.
@@ -270,21 +251,6 @@ impl State {
             Self::Warning => "warning",
             Self::Failing => "failing",
         }
-    }
-}
-
-impl AttemptsStatus {
-    /// Each outcome by name, with its count.
-    pub fn by_outcome(&self) -> [(&'static str, u64); 7] {
-        [
-            ("written", self.written),
-            ("partial", self.partial),
-            ("unavailable", self.unavailable),
-            ("denied", self.denied),
-            ("split", self.split),
-            ("timed_out", self.timed_out),
-            ("panicked", self.panicked),
-        ]
     }
 }
 

@@ -263,34 +263,34 @@ fn while_the_disk_fails_memory_keeps_the_newest_and_what_it_drops_is_counted() {
     assert!(found.len() >= 3 && kept.ends_with(&found), "{found:?}");
 }
 
-#[test]
-fn a_disk_that_the_journal_itself_has_filled_is_freed_when_readers_have_caught_up() {
+/// A journal with two segments on a disk where these operations have failed since. Its reader has caught up, and the
+/// disk was tried once more.
+fn caught_up_while_failing(operations: &[Operation], kind: ErrorKind) -> Rig {
     let mut rig = Rig::new(MAX_BYTES);
     let mut reader = rig.journal.reader("r", Overflow::Block);
     rig.store(0);
     rig.store(1);
-    rig.script.fail(Operation::Write, ErrorKind::StorageFull, 0);
+    for operation in operations {
+        rig.script.fail(*operation, kind, 0);
+    }
     assert_eq!(rig.store(2), Outcome::Held);
     let last = read(&mut reader)[2].position;
     reader.commit(last);
     rig.writer.make_due();
     rig.writer.write_now();
+    rig
+}
+
+#[test]
+fn a_disk_that_the_journal_itself_has_filled_is_freed_when_readers_have_caught_up() {
+    let rig = caught_up_while_failing(&[Operation::Write], ErrorKind::StorageFull);
     assert_eq!([0, 1].map(|name| rig.exists(name)), [false; 2], "although the cursors cannot be stored");
 }
 
 #[test]
 fn segments_that_a_read_only_disk_does_not_let_go_are_deleted_when_it_does() {
-    let mut rig = Rig::new(MAX_BYTES);
-    let mut reader = rig.journal.reader("r", Overflow::Block);
-    rig.store(0);
-    rig.store(1);
-    rig.script.fail(Operation::Write, ErrorKind::ReadOnlyFilesystem, 0);
-    rig.script.fail(Operation::Remove, ErrorKind::ReadOnlyFilesystem, 0);
-    assert_eq!(rig.store(2), Outcome::Held);
-    let last = read(&mut reader)[2].position;
-    reader.commit(last);
-    rig.writer.make_due();
-    rig.writer.write_now();
+    let failing = [Operation::Write, Operation::Remove];
+    let mut rig = caught_up_while_failing(&failing, ErrorKind::ReadOnlyFilesystem);
     assert_eq!([0, 1].map(|name| rig.exists(name)), [true; 2]);
     rig.script.heal();
     rig.writer.make_due();

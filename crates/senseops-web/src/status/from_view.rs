@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use senseops_core::Condition;
 use senseops_engine::{
-    AttemptsView, CertificateView, DeadLettersView, EmbedderView, Handle, Histogram, JournalReaderView,
-    JournalView, Overflow, SinkView, SourceView,
+    CertificateView, DeadLettersView, EmbedderView, Handle, Histogram, JournalReaderView, JournalView,
+    Overflow, SinkView, SourceView,
 };
 
 use super::{
-    AttemptsStatus, CertificateStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus,
-    JournalStatus, ReaderStatus, Readiness, Reading, SinkStatus, SourceStatus, State, Status,
+    CertificateStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus, JournalStatus,
+    ReaderStatus, Readiness, Reading, SinkStatus, SourceStatus, State, Status,
 };
 
 impl Status {
@@ -124,7 +124,7 @@ impl From<SinkView> for SinkStatus {
             discarded: view.discarded,
             retries: view.retries,
             writes: view.writes,
-            attempts: view.attempts.into(),
+            attempts: view.attempts,
             write_seconds: view.write_seconds.into(),
             lag_events: view.lag_events,
             lag_bytes: view.lag_bytes,
@@ -148,13 +148,6 @@ impl From<DeadLettersView> for DeadLettersStatus {
             given_up: view.given_up,
             failure: view.failure,
         }
-    }
-}
-
-impl From<AttemptsView> for AttemptsStatus {
-    fn from(view: AttemptsView) -> Self {
-        let AttemptsView { written, partial, unavailable, denied, split, timed_out, panicked } = view;
-        Self { written, partial, unavailable, denied, split, timed_out, panicked }
     }
 }
 
