@@ -7,13 +7,13 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use senseops_core::{Body, Event, Fields, Kind, LabelSet};
+//! use senseops_core::{Body, Event, Fields, LabelSet};
 //! use senseops_dialect::{FieldValue, InfluxDialect, Point};
+//! use senseops_qlik::kinds::engine_health::{COMMITTED_MB, KIND, MEM};
 //!
 //! let labels = Arc::new(LabelSet::from_iter([("host", "sense1")]));
-//! let memory = Fields::default().with("committed_mb", 412.5);
-//! let health = Body::Measurement(Fields::default().with("mem", memory));
-//! let event = Event::new(Kind::new("qlik.engine.health"), &labels, health);
+//! let memory = Fields::default().with(COMMITTED_MB.name(), 412.5);
+//! let event = Event::new(KIND, &labels, Body::Measurement(Fields::default().with(MEM, memory)));
 //!
 //! let mut point = Point::default();
 //! InfluxDialect::default().points(&event, &mut point, |point| {

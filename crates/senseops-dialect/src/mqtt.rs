@@ -9,6 +9,7 @@ mod user_event;
 
 use bytes::Bytes;
 use senseops_core::Event;
+use senseops_qlik::kinds::{self, server};
 
 use crate::Naming;
 use crate::naming::Generation;
@@ -51,10 +52,10 @@ impl MqttDialect {
     /// Hands each message of the event to `publish`, in the order in which they should be sent. There may be none.
     pub fn messages(&self, event: &Event, mut publish: impl FnMut(Message)) {
         match self.naming.generation() {
-            Some(generation) if event.kind == user_event::KIND => {
+            Some(generation) if event.kind == kinds::user_event::KIND => {
                 self.user_events.messages(event, generation, &mut publish);
             }
-            Some(generation) if event.kind == health::KIND => {
+            Some(generation) if event.kind == kinds::engine_health::KIND => {
                 self.health_messages(event, generation, &mut publish);
             }
             Some(_) | None => publish(self.default_form(event)),
@@ -64,7 +65,7 @@ impl MqttDialect {
     fn health_messages(&self, event: &Event, generation: Generation, publish: &mut impl FnMut(Message)) {
         let mut server = self.base_topic.clone();
         // Version 2 knew a server only by the name in its configuration.
-        let name = if generation == Generation::Two { "server_name" } else { "host" };
+        let name = if generation == Generation::Two { server::NAME } else { server::HOST };
         topic::push_level(event.labels.get(name).unwrap_or_default(), &mut server);
         health::messages(event, generation, &server, publish);
     }

@@ -1,4 +1,5 @@
-//! What the APIs of Qlik Sense share: app names and the grammar of the datagrams that its log appenders send.
+//! What the APIs of Qlik Sense share: the kinds of events that come of them, app names, and the grammar of the datagrams
+//! that log appenders send.
 //!
 //! Everything here is pure: text in, values out, no I/O and no clock.
 //!
@@ -13,6 +14,7 @@
 
 mod app_names;
 mod datagram;
+pub mod kinds;
 pub mod user_event;
 
 pub use app_names::AppNames;

@@ -2,7 +2,7 @@
 //!
 //! Each configured server is a component of its own: its schedule, its time limit, its kept-alive connection, its
 //! health. A poll gives one `qlik.engine.health` measurement, if the server answered well, and one `target.up` state in any
-//! case. The README lists the fields.
+//! case; [`senseops_qlik::kinds`] lists their fields.
 //!
 //! ```
 //! use senseops_core::PlanSources;
@@ -20,4 +20,3 @@ mod poll;
 mod server;
 
 pub use config::{HealthcheckConfig, ServerConfig, ServerUrl};
-pub use poll::{HEALTH, UP};

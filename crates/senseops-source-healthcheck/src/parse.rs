@@ -11,6 +11,8 @@ use std::fmt;
 
 use senseops_core::{Fields, Text, Value};
 use senseops_qlik::AppNames;
+use senseops_qlik::kinds::engine_health::Docs;
+use senseops_qlik::kinds::{Field, engine_health};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
@@ -97,7 +99,7 @@ struct Leaf {
     path: &'static str,
     /// The last part of the path, and other spellings of it.
     keys: &'static [&'static str],
-    name: &'static str,
+    field: Field,
     shape: Shape,
 }
 
@@ -112,67 +114,66 @@ enum Shape {
     Counter,
     Text,
     Flag,
-    /// A list of app ids, and the field of their names.
-    Apps(&'static str),
+    /// A list of app ids, and the other fields that are made of it.
+    Apps(Docs),
 }
 
-const fn leaf(path: &'static str, keys: &'static [&'static str], name: &'static str, shape: Shape) -> Leaf {
-    Leaf { path, keys, name, shape }
+const fn leaf(path: &'static str, keys: &'static [&'static str], field: Field, shape: Shape) -> Leaf {
+    Leaf { path, keys, field, shape }
 }
 
-const VERSION: Leaf = leaf("version", &["version"], "version", Shape::Text);
-const STARTED: Leaf = leaf("started", &["started"], "started", Shape::Text);
-const SATURATED: Leaf = leaf("saturated", &["saturated"], "saturated", Shape::Flag);
+const fn apps(path: &'static str, keys: &'static [&'static str], docs: Docs) -> Leaf {
+    leaf(path, keys, docs.ids, Shape::Apps(docs))
+}
 
-/// The objects of the document, in the order of the fields.
+const VERSION: Leaf = leaf("version", &["version"], engine_health::VERSION, Shape::Text);
+const STARTED: Leaf = leaf("started", &["started"], engine_health::STARTED, Shape::Text);
+const SATURATED: Leaf = leaf("saturated", &["saturated"], engine_health::SATURATED, Shape::Flag);
+
+/// The objects of the document, in the order of the fields. Each becomes a map of the same name.
 const GROUPS: &[(&str, &[Leaf])] = &[
     (
-        "mem",
+        engine_health::MEM,
         &[
             // Engines of 2016 and their documentation misspell it.
-            leaf("mem.committed", &["committed", "comitted"], "committed_mb", Shape::Amount),
-            leaf("mem.allocated", &["allocated"], "allocated_mb", Shape::Amount),
-            leaf("mem.free", &["free"], "free_mb", Shape::Amount),
+            leaf("mem.committed", &["committed", "comitted"], engine_health::COMMITTED_MB, Shape::Amount),
+            leaf("mem.allocated", &["allocated"], engine_health::ALLOCATED_MB, Shape::Amount),
+            leaf("mem.free", &["free"], engine_health::FREE_MB, Shape::Amount),
         ],
     ),
-    ("cpu", &[leaf("cpu.total", &["total"], "total_pct", Shape::Amount)]),
+    (engine_health::CPU, &[leaf("cpu.total", &["total"], engine_health::TOTAL_PCT, Shape::Amount)]),
     (
-        "session",
+        engine_health::SESSION,
         &[
-            leaf("session.active", &["active"], "active", Shape::Count),
-            leaf("session.total", &["total"], "total", Shape::Count),
-        ],
-    ),
-    (
-        "users",
-        &[
-            leaf("users.active", &["active"], "active", Shape::Count),
-            leaf("users.total", &["total"], "total", Shape::Count),
+            leaf("session.active", &["active"], engine_health::ACTIVE_SESSIONS, Shape::Count),
+            leaf("session.total", &["total"], engine_health::TOTAL_SESSIONS, Shape::Count),
         ],
     ),
     (
-        "apps",
+        engine_health::USERS,
         &[
-            leaf("apps.active_docs", &["active_docs"], "active_docs", Shape::Apps("active_docs_names")),
-            leaf("apps.loaded_docs", &["loaded_docs"], "loaded_docs", Shape::Apps("loaded_docs_names")),
-            leaf(
-                "apps.in_memory_docs",
-                &["in_memory_docs"],
-                "in_memory_docs",
-                Shape::Apps("in_memory_docs_names"),
-            ),
-            leaf("apps.calls", &["calls"], "calls", Shape::Count),
-            leaf("apps.selections", &["selections"], "selections", Shape::Count),
+            leaf("users.active", &["active"], engine_health::ACTIVE_USERS, Shape::Count),
+            leaf("users.total", &["total"], engine_health::TOTAL_USERS, Shape::Count),
         ],
     ),
     (
-        "cache",
+        engine_health::APPS,
         &[
-            leaf("cache.hits", &["hits"], "hits", Shape::Counter),
-            leaf("cache.lookups", &["lookups"], "lookups", Shape::Counter),
-            leaf("cache.added", &["added"], "added", Shape::Counter),
-            leaf("cache.replaced", &["replaced"], "replaced", Shape::Counter),
-            leaf("cache.bytes_added", &["bytes_added"], "bytes_added", Shape::Counter),
+            apps("apps.active_docs", &["active_docs"], engine_health::ACTIVE_DOCS),
+            apps("apps.loaded_docs", &["loaded_docs"], engine_health::LOADED_DOCS),
+            apps("apps.in_memory_docs", &["in_memory_docs"], engine_health::IN_MEMORY_DOCS),
+            leaf("apps.calls", &["calls"], engine_health::CALLS, Shape::Count),
+            leaf("apps.selections", &["selections"], engine_health::SELECTIONS, Shape::Count),
+        ],
+    ),
+    (
+        engine_health::CACHE,
+        &[
+            leaf("cache.hits", &["hits"], engine_health::HITS, Shape::Counter),
+            leaf("cache.lookups", &["lookups"], engine_health::LOOKUPS, Shape::Counter),
+            leaf("cache.added", &["added"], engine_health::ADDED, Shape::Counter),
+            leaf("cache.replaced", &["replaced"], engine_health::REPLACED, Shape::Counter),
+            leaf("cache.bytes_added", &["bytes_added"], engine_health::BYTES_ADDED, Shape::Counter),
         ],
     ),
 ];
@@ -235,26 +236,26 @@ impl Reader<'_> {
             Shape::Counter => value().and_then(|value| whole(&value)),
             Shape::Text => value().and_then(|value| text(&value)).map(Value::from),
             Shape::Flag => value().and_then(|value| value.as_bool().map(Value::from).ok_or(Why::Type)),
-            Shape::Apps(names) => match found.and_then(piece::<Apps>) {
-                Ok(apps) => return self.apps(apps, leaf, names, fields),
+            Shape::Apps(docs) => match found.and_then(piece::<Apps>) {
+                Ok(apps) => return self.apps(apps, leaf, docs, fields),
                 Err(why) => Err(why),
             },
         };
         match read {
-            Ok(value) => fields.push(leaf.name, value),
+            Ok(value) => fields.push(leaf.field.name(), value),
             Err(why) => self.skip(leaf, why, 1),
         }
     }
 
-    fn apps(&mut self, apps: Apps, leaf: &Leaf, names_field: &'static str, fields: &mut Fields) {
+    fn apps(&mut self, apps: Apps, leaf: &Leaf, docs: Docs, fields: &mut Fields) {
         let Apps { ids, too_long, wrong, empty } = apps;
         let names = self.names.map(|known| {
             let name = |id: &Text| known.get(id).unwrap_or_else(|| id.clone());
             ids.iter().map(|id| Value::from(name(id))).collect::<Vec<_>>()
         });
-        fields.push(leaf.name, ids.into_iter().map(Value::from).collect::<Vec<_>>());
+        fields.push(docs.ids.name(), ids.into_iter().map(Value::from).collect::<Vec<_>>());
         if let Some(names) = names {
-            fields.push(names_field, names);
+            fields.push(docs.names.name(), names);
         }
         self.skip(leaf, Why::TooLong, too_long);
         self.skip(leaf, Why::Type, wrong);

@@ -9,17 +9,12 @@ use senseops_net::{
     BodyError, Failure, HttpClient, Reason, Response, StatusCode, excerpt, header, origin_of, read_limited,
 };
 use senseops_qlik::AppNames;
+use senseops_qlik::kinds::{Field, engine_health, target_up};
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::parse::{self, Health, Unreadable};
 use crate::server::Server;
-
-/// The kind of the measurement that a good poll gives.
-pub const HEALTH: Kind = Kind::new("qlik.engine.health");
-
-/// The kind of the state that every poll gives.
-pub const UP: Kind = Kind::new("target.up");
 
 /// An engine with thousands of apps in memory answers a few hundred kilobytes.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -159,27 +154,33 @@ impl Gather for Poller {
         let Polled { took, status, health } = self.poll().await;
         let mut fields = Fields::with_capacity(3);
         let told = health.map_err(|failure| {
-            fields.push("reason", failure.reason.as_str());
+            fields.push(target_up::REASON.name(), failure.reason.as_str());
             self.sentence(&failure)
         });
         // Whole microseconds: more digits would be noise, and points carry each of them.
-        fields.push("duration_ms", (took.as_secs_f64() * 1e6).round() / 1000.0);
+        fields.push(target_up::DURATION_MS.name(), (took.as_secs_f64() * 1e6).round() / 1000.0);
         if let Some(status) = status {
-            fields.push("status", i64::from(status.as_u16()));
+            fields.push(target_up::STATUS.name(), i64::from(status.as_u16()));
         }
         match told {
             Ok(health) => {
                 self.count(&health);
-                found.push(self.event(HEALTH, Body::Measurement(health.fields)));
-                found.push(
-                    self.event(UP, Body::State(State { level: Level::Ok, message: "".into(), fields })),
-                );
+                found.push(self.event(engine_health::KIND, Body::Measurement(health.fields)));
+                found.push(self.event(
+                    target_up::KIND,
+                    Body::State(State { level: Level::Ok, message: "".into(), fields }),
+                ));
                 self.build.health.ok();
                 Ok(())
             }
             Err(sentence) => {
                 let message = sentence.as_str().into();
-                found.push(self.event(UP, Body::State(State { level: Level::Critical, message, fields })));
+                found.push(
+                    self.event(
+                        target_up::KIND,
+                        Body::State(State { level: Level::Critical, message, fields }),
+                    ),
+                );
                 Err(GatherError(sentence.into()))
             }
         }
@@ -188,11 +189,11 @@ impl Gather for Poller {
     async fn probe(&mut self) -> Result<Option<String>, BoxError> {
         let polled = self.poll().await;
         let health = polled.health.map_err(|failure| self.sentence(&failure))?;
-        let text = |name| excerpt(health.fields.text(name).unwrap_or("unknown").as_bytes());
+        let text = |field: Field| excerpt(field.text_of(&health.fields).unwrap_or("unknown").as_bytes());
         Ok(Some(format!(
             "Qlik Sense engine {}, started {}, {} ms",
-            text("version"),
-            text("started"),
+            text(engine_health::VERSION),
+            text(engine_health::STARTED),
             polled.took.as_millis()
         )))
     }

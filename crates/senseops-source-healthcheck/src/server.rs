@@ -7,6 +7,7 @@ use senseops_core::settings::Span;
 use senseops_core::{Build, BuildError, Files, LabelSet, Periodic, Schedule, Source, SourceFactory};
 use senseops_net::{HeaderMap, HeaderValue, Headers, HttpClient, TlsSettings, Url, header};
 use senseops_qlik::AppNames;
+use senseops_qlik::kinds::server;
 
 use crate::ServerConfig;
 use crate::poll::Poller;
@@ -88,9 +89,9 @@ fn labels(config: &ServerConfig) -> LabelSet {
     let url = config.url.healthcheck();
     // Brackets belong to the notation of a URL, not to the address.
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let mut labels = LabelSet::default().with("host", host).with("server_name", config.name.as_str());
+    let mut labels = LabelSet::default().with(server::HOST, host).with(server::NAME, config.name.as_str());
     if let Some(description) = &config.description {
-        labels.set("server_description", description.as_str());
+        labels.set(server::DESCRIPTION, description.as_str());
     }
     config.tags.over(&labels)
 }

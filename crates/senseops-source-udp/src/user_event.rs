@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use senseops_core::{Body, Event, Fields, Kind, LabelSet, Record, Severity, Text};
+use senseops_core::{Body, Event, Fields, LabelSet, Record, Severity, Text};
 use senseops_qlik::AppNames;
+use senseops_qlik::kinds::{Field, user_event};
 use senseops_qlik::user_event::UserEventDatagram;
 
 use crate::browser::{Browser, Browsers};
 
-/// The kind of user events.
-const USER_EVENT: Kind = Kind::new("qlik.user_event");
 /// As many fields as a user event can have, so that they are allocated once.
 const MOST_FIELDS: usize = 13;
 
@@ -30,32 +29,35 @@ impl UserEvents {
     /// An event of now. There is no time in the datagram, so that of its receipt is the best there is.
     pub(crate) fn event(&mut self, datagram: &UserEventDatagram<'_>) -> Event {
         let mut fields = Fields::with_capacity(MOST_FIELDS);
-        let mut add = |name: &'static str, text: Option<Text>| {
+        let mut add = |field: Field, text: Option<Text>| {
             if let Some(text) = text {
-                fields.push(name, text);
+                fields.push(field.name(), text);
             }
         };
-        add("message_type", datagram.message_type.map(|message_type| Text::const_new(message_type.as_str())));
-        add("host", text(Some(&datagram.host)));
-        add("command", text(Some(&datagram.command)));
-        add("user_directory", text(datagram.user_directory.as_ref()));
-        add("user_id", text(datagram.user_id.as_ref()));
-        add("origin", text(datagram.origin.as_ref()));
-        add("context", text(datagram.context.as_ref()));
+        add(
+            user_event::MESSAGE_TYPE,
+            datagram.message_type.map(|message_type| Text::const_new(message_type.as_str())),
+        );
+        add(user_event::HOST, text(Some(&datagram.host)));
+        add(user_event::COMMAND, text(Some(&datagram.command)));
+        add(user_event::USER_DIRECTORY, text(datagram.user_directory.as_ref()));
+        add(user_event::USER_ID, text(datagram.user_id.as_ref()));
+        add(user_event::ORIGIN, text(datagram.origin.as_ref()));
+        add(user_event::CONTEXT, text(datagram.context.as_ref()));
         if let Some(id) = datagram.app_id() {
-            add("app_id", Some(id.into()));
-            add("app_name", self.names.get(id));
+            add(user_event::APP_ID, Some(id.into()));
+            add(user_event::APP_NAME, self.names.get(id));
         }
         if let Some(user_agent) = datagram.user_agent() {
             let Browser { name, major_version, os_name, os_version } = self.browsers.read(&user_agent);
-            add("browser_name", name);
-            add("browser_major_version", major_version);
-            add("os_name", os_name);
-            add("os_version", os_version);
+            add(user_event::BROWSER_NAME, name);
+            add(user_event::BROWSER_MAJOR_VERSION, major_version);
+            add(user_event::OS_NAME, os_name);
+            add(user_event::OS_VERSION, os_version);
         }
         let message = text(datagram.message.as_ref()).unwrap_or_default();
         let record = Record { severity: Severity::Info, message, fields };
-        Event::new(USER_EVENT, &self.labels, Body::Record(record))
+        Event::new(user_event::KIND, &self.labels, Body::Record(record))
     }
 }
 

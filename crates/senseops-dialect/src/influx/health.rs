@@ -1,48 +1,45 @@
 //! `qlik.engine.health`: eight measurements, one for each part of the engine's answer.
 
-use senseops_core::Kind;
+use senseops_qlik::kinds::{self, engine_health as health, server};
 
 use super::table::{Content, Docs, Field, Measurement, Table, Text};
 use crate::naming::Generation;
 use crate::naming::Generation::{Nine, Two};
 
 pub(super) const TABLE: Table = Table {
-    kind: Kind::new("qlik.engine.health"),
+    kind: health::KIND,
     // Version 2 knew a server only by the name in its configuration, and called that the host.
-    labels_until: (Two, &[("host", None), ("server_name", Some("host")), ("server_description", None)]),
+    labels_until: (Two, &[(server::HOST, None), (server::NAME, Some("host")), (server::DESCRIPTION, None)]),
     tags: &[],
     measurements: &[
         measurement(
             "sense_server",
-            "",
             Two,
             &[
-                text("version", Text::Of("version"), Two),
-                text("started", Text::Of("started"), Two),
+                text("version", Text::Of(health::VERSION), Two),
+                text("started", Text::Of(health::STARTED), Two),
                 text("uptime", Text::Uptime, Two),
             ],
         ),
         measurement(
             "mem",
-            "mem",
             Two,
             &[
                 // The typo is what dashboards ask for.
-                whole("comitted", "committed_mb", Nine),
-                whole("allocated", "allocated_mb", Two),
-                whole("free", "free_mb", Two),
+                whole("comitted", health::COMMITTED_MB, Nine),
+                whole("allocated", health::ALLOCATED_MB, Two),
+                whole("free", health::FREE_MB, Two),
             ],
         ),
         measurement(
-            "apps",
             "apps",
             Two,
             &[
                 count("active_docs_count", Docs::Active),
                 count("loaded_docs_count", Docs::Loaded),
                 count("in_memory_docs_count", Docs::InMemory),
-                whole("calls", "calls", Two),
-                whole("selections", "selections", Two),
+                whole("calls", health::CALLS, Two),
+                whole("selections", health::SELECTIONS, Two),
                 text("active_docs", Text::Ids(Docs::Active), Nine),
                 text("loaded_docs", Text::Ids(Docs::Loaded), Nine),
                 text("in_memory_docs", Text::Ids(Docs::InMemory), Nine),
@@ -54,46 +51,42 @@ pub(super) const TABLE: Table = Table {
                 text("in_memory_session_docs_names", Text::SessionApps(Docs::InMemory), Nine),
             ],
         ),
-        measurement("cpu", "cpu", Two, &[whole("total", "total_pct", Two)]),
+        measurement("cpu", Two, &[whole("total", health::TOTAL_PCT, Two)]),
         measurement(
-            "session",
             "session",
             Two,
-            &[whole("active", "active", Two), whole("total", "total", Two)],
+            &[whole("active", health::ACTIVE_SESSIONS, Two), whole("total", health::TOTAL_SESSIONS, Two)],
         ),
-        measurement("users", "users", Two, &[whole("active", "active", Two), whole("total", "total", Two)]),
         measurement(
-            "cache",
+            "users",
+            Two,
+            &[whole("active", health::ACTIVE_USERS, Two), whole("total", health::TOTAL_USERS, Two)],
+        ),
+        measurement(
             "cache",
             Two,
             &[
-                whole("hits", "hits", Two),
-                whole("lookups", "lookups", Two),
-                whole("added", "added", Two),
-                whole("replaced", "replaced", Two),
-                whole("bytes_added", "bytes_added", Two),
+                whole("hits", health::HITS, Two),
+                whole("lookups", health::LOOKUPS, Two),
+                whole("added", health::ADDED, Two),
+                whole("replaced", health::REPLACED, Two),
+                whole("bytes_added", health::BYTES_ADDED, Two),
             ],
         ),
         // Since 2.3, which is more than a database that 2.1 filled knows.
         measurement(
             "saturated",
-            "",
             Nine,
-            &[Field { name: "saturated", content: Content::Truth("saturated"), since: Nine }],
+            &[Field { name: "saturated", content: Content::Truth(health::SATURATED), since: Nine }],
         ),
     ],
 };
 
-const fn measurement(
-    name: &'static str,
-    group: &'static str,
-    since: Generation,
-    fields: &'static [Field],
-) -> Measurement {
-    Measurement { name, group, since, fields }
+const fn measurement(name: &'static str, since: Generation, fields: &'static [Field]) -> Measurement {
+    Measurement { name, since, fields }
 }
 
-const fn whole(name: &'static str, of: &'static str, since: Generation) -> Field {
+const fn whole(name: &'static str, of: kinds::Field, since: Generation) -> Field {
     Field { name, content: Content::Whole(of), since }
 }
 

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use senseops_core::{Event, Fields, Kind, Value};
+use senseops_core::{Event, Kind, Value};
+use senseops_qlik::kinds::{self, engine_health, user_event};
 
 use super::IncludedDocs;
 use crate::naming::Generation;
@@ -21,8 +22,6 @@ pub(super) struct Table {
 /// One measurement.
 pub(super) struct Measurement {
     pub(super) name: &'static str,
-    /// The map that the values are in; empty for the fields of the event themselves.
-    pub(super) group: &'static str,
     pub(super) since: Generation,
     pub(super) fields: &'static [Field],
 }
@@ -44,9 +43,9 @@ pub(super) struct Field {
 /// Where the value of a field comes from.
 pub(super) enum Content {
     /// A number without its decimals.
-    Whole(&'static str),
+    Whole(kinds::Field),
     /// True or false.
-    Truth(&'static str),
+    Truth(kinds::Field),
     /// How many entries a list has.
     Count(Docs),
     /// Text.
@@ -55,10 +54,10 @@ pub(super) enum Content {
 
 /// Where a text comes from.
 pub(super) enum Text {
-    /// The field of this name.
-    Of(&'static str),
-    /// The field of this name, or empty text.
-    OrEmpty(&'static str),
+    /// That of a field.
+    Of(kinds::Field),
+    /// That of a field, or empty text.
+    OrEmpty(kinds::Field),
     /// `directory\id`, if there is a user.
     UserFull,
     /// The name of the app, if there is one, or that it is not known.
@@ -91,7 +90,6 @@ pub(super) struct Wanted {
 /// What the value of a column may depend on.
 struct Row<'e> {
     event: &'e Event,
-    fields: &'e Fields,
     wanted: Wanted,
 }
 
@@ -105,7 +103,7 @@ impl Table {
         write: &mut impl FnMut(&Point<'e>),
     ) {
         point.start(event.time);
-        let row = Row { event, fields: event.fields(), wanted };
+        let row = Row { event, wanted };
         for tag in self.tags.iter().filter(|tag| tag.since <= wanted.generation) {
             if let Some(text) = tag.text.text(&row) {
                 point.tag(tag.name, text);
@@ -119,10 +117,8 @@ impl Table {
         for measurement in
             self.measurements.iter().filter(|measurement| measurement.since <= wanted.generation)
         {
-            if let Some(fields) = measurement.group(event) {
-                measurement.fill(&Row { event, fields, wanted }, point);
-                write(point);
-            }
+            measurement.fill(&row, point);
+            write(point);
         }
     }
 
@@ -136,13 +132,6 @@ impl Table {
 }
 
 impl Measurement {
-    fn group<'e>(&self, event: &'e Event) -> Option<&'e Fields> {
-        if self.group.is_empty() {
-            return Some(event.fields());
-        }
-        if let Value::Map(fields) = event.fields().get(self.group)? { Some(fields) } else { None }
-    }
-
     fn fill<'e>(&self, row: &Row<'e>, point: &mut Point<'e>) {
         point.measure(self.name);
         for field in self.fields.iter().filter(|field| field.since <= row.wanted.generation) {
@@ -153,12 +142,26 @@ impl Measurement {
     }
 }
 
+impl<'e> Row<'e> {
+    fn value(&self, field: kinds::Field) -> Option<&'e Value> {
+        field.of(self.event.fields())
+    }
+
+    fn text(&self, field: kinds::Field) -> Option<&'e str> {
+        field.text_of(self.event.fields())
+    }
+
+    fn list(&self, field: kinds::Field) -> Option<&'e [Value]> {
+        if let Value::List(values) = self.value(field)? { Some(values) } else { None }
+    }
+}
+
 impl Content {
     fn value<'e>(&self, row: &Row<'e>) -> Option<FieldValue<'e>> {
         match self {
-            Self::Whole(name) => whole(row.fields.get(name)?).map(FieldValue::Int),
-            Self::Truth(name) => truth(row.fields.get(name)?).map(FieldValue::Bool),
-            Self::Count(docs) => i64::try_from(docs.ids(row)?.len()).ok().map(FieldValue::Int),
+            Self::Whole(field) => whole(row.value(*field)?).map(FieldValue::Int),
+            Self::Truth(field) => truth(row.value(*field)?).map(FieldValue::Bool),
+            Self::Count(docs) => i64::try_from(row.list(docs.fields().ids)?.len()).ok().map(FieldValue::Int),
             Self::Text(text) => text.text(row).map(FieldValue::Text),
         }
     }
@@ -166,15 +169,19 @@ impl Content {
 
 impl Text {
     fn text<'e>(&self, row: &Row<'e>) -> Option<Cow<'e, str>> {
-        let of = |name| row.fields.text(name);
         match self {
-            Self::Of(name) => of(name).map(Cow::Borrowed),
-            Self::OrEmpty(name) => Some(Cow::Borrowed(of(name).unwrap_or(""))),
-            Self::UserFull => user_full(of("user_directory").unwrap_or(""), of("user_id").unwrap_or("")),
-            Self::AppName => {
-                of("app_id").map(|_| Cow::Borrowed(of("app_name").unwrap_or(derive::UNKNOWN_APP)))
-            }
-            Self::Uptime => of("started").map(|started| Cow::Owned(derive::uptime(started, row.event.time))),
+            Self::Of(field) => row.text(*field).map(Cow::Borrowed),
+            Self::OrEmpty(field) => Some(Cow::Borrowed(row.text(*field).unwrap_or(""))),
+            Self::UserFull => user_full(
+                row.text(user_event::USER_DIRECTORY).unwrap_or(""),
+                row.text(user_event::USER_ID).unwrap_or(""),
+            ),
+            Self::AppName => row
+                .text(user_event::APP_ID)
+                .map(|_| Cow::Borrowed(row.text(user_event::APP_NAME).unwrap_or(derive::UNKNOWN_APP))),
+            Self::Uptime => row
+                .text(engine_health::STARTED)
+                .map(|started| Cow::Owned(derive::uptime(started, row.event.time))),
             Self::Ids(docs) => docs.list(row, derive::joined_ids),
             Self::Names(docs) => docs.names(row, false),
             Self::SessionApps(docs) => docs.names(row, true),
@@ -183,15 +190,12 @@ impl Text {
 }
 
 impl Docs {
-    fn ids<'e>(self, row: &Row<'e>) -> Option<&'e [Value]> {
-        list(
-            row.fields,
-            match self {
-                Self::Active => "active_docs",
-                Self::Loaded => "loaded_docs",
-                Self::InMemory => "in_memory_docs",
-            },
-        )
+    fn fields(self) -> engine_health::Docs {
+        match self {
+            Self::Active => engine_health::ACTIVE_DOCS,
+            Self::Loaded => engine_health::LOADED_DOCS,
+            Self::InMemory => engine_health::IN_MEMORY_DOCS,
+        }
     }
 
     fn included(self, include: IncludedDocs) -> bool {
@@ -204,20 +208,13 @@ impl Docs {
 
     /// What `text` makes of the ids; empty text if the list is not included, nothing if there is no list.
     fn list<'e>(self, row: &Row<'e>, text: impl FnOnce(&'e [Value]) -> String) -> Option<Cow<'e, str>> {
-        let ids = self.ids(row)?;
+        let ids = row.list(self.fields().ids)?;
         Some(if self.included(row.wanted.include) { Cow::Owned(text(ids)) } else { Cow::Borrowed("") })
     }
 
     /// Empty text as long as no app names are known at all.
     fn names<'e>(self, row: &Row<'e>, session_apps: bool) -> Option<Cow<'e, str>> {
-        let names = list(
-            row.fields,
-            match self {
-                Self::Active => "active_docs_names",
-                Self::Loaded => "loaded_docs_names",
-                Self::InMemory => "in_memory_docs_names",
-            },
-        );
+        let names = row.list(self.fields().names);
         let quoted = row.wanted.generation >= Generation::Newest;
         self.list(row, |ids| derive::joined_names(ids, names.unwrap_or(&[]), session_apps, quoted))
     }
@@ -230,10 +227,6 @@ fn user_full<'e>(directory: &'e str, id: &'e str) -> Option<Cow<'e, str>> {
         ("", id) => Some(Cow::Borrowed(id)),
         (directory, id) => Some(Cow::Owned([directory, id].join("\\"))),
     }
-}
-
-fn list<'e>(fields: &'e Fields, name: &str) -> Option<&'e [Value]> {
-    if let Value::List(values) = fields.get(name)? { Some(values) } else { None }
 }
 
 fn truth(value: &Value) -> Option<bool> {

@@ -3,37 +3,36 @@
 //! The original stored only events with a user and an origin. Every event is stored here: what is missing has no
 //! tag, and `userId` is always a field, since a point needs one.
 
-use senseops_core::Kind;
+use senseops_qlik::kinds::user_event;
 
 use super::table::{Content, Field, Measurement, Table, Tag, Text};
 use crate::naming::Generation;
 use crate::naming::Generation::{Newest, Two};
 
 pub(super) const TABLE: Table = Table {
-    kind: Kind::new("qlik.user_event"),
+    kind: user_event::KIND,
     labels_until: (Two, &[]),
     tags: &[
-        tag("appId", Text::Of("app_id"), Newest),
+        tag("appId", Text::Of(user_event::APP_ID), Newest),
         tag("appName", Text::AppName, Newest),
-        tag("event_action", Text::Of("command"), Two),
-        tag("host", Text::Of("host"), Two),
-        tag("origin", Text::Of("origin"), Two),
-        tag("uaBrowserMajorVersion", Text::Of("browser_major_version"), Newest),
-        tag("uaBrowserName", Text::Of("browser_name"), Newest),
-        tag("uaOsName", Text::Of("os_name"), Newest),
-        tag("uaOsVersion", Text::Of("os_version"), Newest),
-        tag("userDirectory", Text::Of("user_directory"), Two),
+        tag("event_action", Text::Of(user_event::COMMAND), Two),
+        tag("host", Text::Of(user_event::HOST), Two),
+        tag("origin", Text::Of(user_event::ORIGIN), Two),
+        tag("uaBrowserMajorVersion", Text::Of(user_event::BROWSER_MAJOR_VERSION), Newest),
+        tag("uaBrowserName", Text::Of(user_event::BROWSER_NAME), Newest),
+        tag("uaOsName", Text::Of(user_event::OS_NAME), Newest),
+        tag("uaOsVersion", Text::Of(user_event::OS_VERSION), Newest),
+        tag("userDirectory", Text::Of(user_event::USER_DIRECTORY), Two),
         tag("userFull", Text::UserFull, Two),
-        tag("userId", Text::Of("user_id"), Two),
+        tag("userId", Text::Of(user_event::USER_ID), Two),
     ],
     measurements: &[Measurement {
         name: "user_events",
-        group: "",
         since: Two,
         fields: &[
             field("userFull", Text::UserFull, Two),
-            field("userId", Text::OrEmpty("user_id"), Two),
-            field("appId", Text::Of("app_id"), Newest),
+            field("userId", Text::OrEmpty(user_event::USER_ID), Two),
+            field("appId", Text::Of(user_event::APP_ID), Newest),
             field("appName", Text::AppName, Newest),
         ],
     }],

@@ -2,53 +2,50 @@
 
 use std::fmt::Write;
 
-use senseops_core::{Event, Fields, Kind, Value};
+use senseops_core::{Event, Value};
+use senseops_qlik::kinds::{Field, engine_health as health};
 
 use super::{Message, topic};
 use crate::derive;
 use crate::naming::Generation;
 use crate::naming::Generation::{Nine, Two};
 
-pub(super) const KIND: Kind = Kind::new("qlik.engine.health");
-
 /// One topic.
 struct Row {
     /// What follows the server in the topic.
     tail: &'static str,
-    /// The map that the value is in; empty for the fields of the event themselves.
-    group: &'static str,
-    field: &'static str,
+    of: Field,
     since: Generation,
 }
 
 /// In the order in which they are published.
 const ROWS: &[Row] = &[
-    row("version", "", "version", Two),
-    row("started", "", "started", Two),
+    row("version", health::VERSION, Two),
+    row("started", health::STARTED, Two),
     // The typo is what subscribers ask for.
-    row("mem/comitted", "mem", "committed_mb", Two),
-    row("mem/allocated", "mem", "allocated_mb", Two),
-    row("mem/free", "mem", "free_mb", Two),
-    row("cpu/total", "cpu", "total_pct", Two),
-    row("session/active", "session", "active", Two),
-    row("session/total", "session", "total", Two),
-    row("apps/active_docs", "apps", "active_docs", Two),
-    row("apps/loaded_docs", "apps", "loaded_docs", Two),
-    row("apps/in_memory_docs", "apps", "in_memory_docs", Two),
-    row("apps/calls", "apps", "calls", Two),
-    row("apps/selections", "apps", "selections", Two),
-    row("users/active", "users", "active", Two),
-    row("users/total", "users", "total", Two),
-    row("cache/hits", "cache", "hits", Two),
-    row("cache/lookups", "cache", "lookups", Two),
-    row("cache/added", "cache", "added", Two),
-    row("cache/replaced", "cache", "replaced", Two),
-    row("cache/bytes_added", "cache", "bytes_added", Two),
-    row("saturated", "", "saturated", Nine),
+    row("mem/comitted", health::COMMITTED_MB, Two),
+    row("mem/allocated", health::ALLOCATED_MB, Two),
+    row("mem/free", health::FREE_MB, Two),
+    row("cpu/total", health::TOTAL_PCT, Two),
+    row("session/active", health::ACTIVE_SESSIONS, Two),
+    row("session/total", health::TOTAL_SESSIONS, Two),
+    row("apps/active_docs", health::ACTIVE_DOCS.ids, Two),
+    row("apps/loaded_docs", health::LOADED_DOCS.ids, Two),
+    row("apps/in_memory_docs", health::IN_MEMORY_DOCS.ids, Two),
+    row("apps/calls", health::CALLS, Two),
+    row("apps/selections", health::SELECTIONS, Two),
+    row("users/active", health::ACTIVE_USERS, Two),
+    row("users/total", health::TOTAL_USERS, Two),
+    row("cache/hits", health::HITS, Two),
+    row("cache/lookups", health::LOOKUPS, Two),
+    row("cache/added", health::ADDED, Two),
+    row("cache/replaced", health::REPLACED, Two),
+    row("cache/bytes_added", health::BYTES_ADDED, Two),
+    row("saturated", health::SATURATED, Nine),
 ];
 
-const fn row(tail: &'static str, group: &'static str, field: &'static str, since: Generation) -> Row {
-    Row { tail, group, field, since }
+const fn row(tail: &'static str, of: Field, since: Generation) -> Row {
+    Row { tail, of, since }
 }
 
 /// Hands each value of the event to `publish`; what the engine did not send has no message. `server` is the topic of
@@ -64,27 +61,20 @@ pub(super) fn messages(
         publish(Message { topic, payload: payload.into_bytes().into() });
     };
     for row in ROWS.iter().filter(|row| row.since <= generation) {
-        let value = group(event, row.group).and_then(|fields| fields.get(row.field));
-        if let Some(payload) = value.and_then(text) {
+        if let Some(payload) = row.of.of(event.fields()).and_then(text) {
             say(row.tail, payload);
         }
     }
-    if let Some(ratio) = group(event, "cache").and_then(hit_ratio) {
+    if let Some(ratio) = hit_ratio(event) {
         say("cache/hit_ratio", ratio);
     }
 }
 
-fn group<'e>(event: &'e Event, name: &str) -> Option<&'e Fields> {
-    if name.is_empty() {
-        return Some(event.fields());
-    }
-    if let Value::Map(fields) = event.fields().get(name)? { Some(fields) } else { None }
-}
-
 /// In whole percent; none as long as nobody has looked anything up.
-fn hit_ratio(cache: &Fields) -> Option<String> {
-    let lookups = cache.get("lookups")?.as_f64().filter(|lookups| *lookups > 0.0)?;
-    number((cache.get("hits")?.as_f64()? / lookups * 100.0).floor())
+fn hit_ratio(event: &Event) -> Option<String> {
+    let of = |field: Field| field.of(event.fields()).and_then(Value::as_f64);
+    let lookups = of(health::LOOKUPS).filter(|lookups| *lookups > 0.0)?;
+    number((of(health::HITS)? / lookups * 100.0).floor())
 }
 
 fn text(value: &Value) -> Option<String> {

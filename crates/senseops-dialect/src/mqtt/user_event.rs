@@ -1,13 +1,13 @@
 //! `qlik.user_event`: one JSON object, under the topic of everything and under that of what the user did.
 
-use senseops_core::{Event, Kind, LabelSet};
+use senseops_core::{Event, LabelSet};
+use senseops_qlik::kinds::{Field, user_event};
+use senseops_qlik::user_event::Command;
 use serde::{Deserialize, Serialize};
 
 use super::{Message, json};
 use crate::derive;
 use crate::naming::Generation;
-
-pub(super) const KIND: Kind = Kind::new("qlik.user_event");
 
 /// The full topics of user events. An event goes to `everything`, and to the topic of its command if it has one. A
 /// topic that is `null` gets nothing.
@@ -91,12 +91,13 @@ impl UserEventTopics {
     }
 
     pub(super) fn messages(&self, event: &Event, generation: Generation, publish: &mut impl FnMut(Message)) {
-        let of_command = match event.fields().text("command") {
-            Some("Start session") => &self.session_start,
-            Some("Stop session") => &self.session_stop,
-            Some("Open connection") => &self.connection_open,
-            Some("Close connection") => &self.connection_close,
-            Some(_) | None => &None,
+        let command = user_event::COMMAND.text_of(event.fields()).and_then(Command::parse);
+        let of_command = match command {
+            Some(Command::StartSession) => &self.session_start,
+            Some(Command::StopSession) => &self.session_stop,
+            Some(Command::OpenConnection) => &self.connection_open,
+            Some(Command::CloseConnection) => &self.connection_close,
+            None => &None,
         };
         if self.everything.is_none() && of_command.is_none() {
             return;
@@ -110,25 +111,26 @@ impl UserEventTopics {
 
 impl<'e> Payload<'e> {
     fn of(event: &'e Event, generation: Generation) -> Self {
-        let of = |name| event.fields().text(name);
+        let of = |field: Field| field.text_of(event.fields());
         // Message, app and user agent are what the newest generation added.
-        let added = |name| of(name).filter(|_| generation >= Generation::Newest);
+        let added = |field| of(field).filter(|_| generation >= Generation::Newest);
         Self {
-            message_type: of("message_type"),
-            host: of("host"),
-            command: of("command"),
-            user_dir: of("user_directory"),
-            user_id: of("user_id"),
-            origin: of("origin"),
-            context: of("context"),
+            message_type: of(user_event::MESSAGE_TYPE),
+            host: of(user_event::HOST),
+            command: of(user_event::COMMAND),
+            user_dir: of(user_event::USER_DIRECTORY),
+            user_id: of(user_event::USER_ID),
+            origin: of(user_event::ORIGIN),
+            context: of(user_event::CONTEXT),
             message: (generation >= Generation::Newest).then(|| event.message()),
             tags: &event.labels,
-            app_id: added("app_id"),
-            app_name: added("app_id").map(|_| of("app_name").unwrap_or(derive::UNKNOWN_APP)),
-            ua_browser_name: added("browser_name"),
-            ua_browser_major_version: added("browser_major_version"),
-            ua_os_name: added("os_name"),
-            ua_os_version: added("os_version"),
+            app_id: added(user_event::APP_ID),
+            app_name: added(user_event::APP_ID)
+                .map(|_| of(user_event::APP_NAME).unwrap_or(derive::UNKNOWN_APP)),
+            ua_browser_name: added(user_event::BROWSER_NAME),
+            ua_browser_major_version: added(user_event::BROWSER_MAJOR_VERSION),
+            ua_os_name: added(user_event::OS_NAME),
+            ua_os_version: added(user_event::OS_VERSION),
         }
     }
 }

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
-use senseops_core::{Body, Event, Fields, Kind, LabelSet, Record, Severity, Timestamp, Value};
+use senseops_core::{Body, Event, Fields, LabelSet, Record, Severity, Timestamp, Value};
 use senseops_dialect::{IncludedDocs, InfluxDialect, Naming};
+use senseops_qlik::kinds::{Field, engine_health, server, user_event};
 use senseops_testkit::line_protocol::{self, FieldValue, Point};
 
-use crate::shown::{points, shown};
+use crate::shown::{fields, points, shown};
 
 const VECTORS: &str = include_str!("../fixtures/butler-sos-influx1.jsonl");
 
@@ -51,39 +52,56 @@ fn recorded(lines: &[String]) -> Vec<Point> {
         .collect()
 }
 
+/// Where an answer has what, beside the lists of apps.
+const ANSWERS: &[(&str, Field)] = &[
+    ("/version", engine_health::VERSION),
+    ("/started", engine_health::STARTED),
+    ("/mem/committed", engine_health::COMMITTED_MB),
+    ("/mem/allocated", engine_health::ALLOCATED_MB),
+    ("/mem/free", engine_health::FREE_MB),
+    ("/cpu/total", engine_health::TOTAL_PCT),
+    ("/session/active", engine_health::ACTIVE_SESSIONS),
+    ("/session/total", engine_health::TOTAL_SESSIONS),
+    ("/users/active", engine_health::ACTIVE_USERS),
+    ("/users/total", engine_health::TOTAL_USERS),
+    ("/apps/calls", engine_health::CALLS),
+    ("/apps/selections", engine_health::SELECTIONS),
+    ("/cache/hits", engine_health::HITS),
+    ("/cache/lookups", engine_health::LOOKUPS),
+    ("/cache/added", engine_health::ADDED),
+    ("/cache/replaced", engine_health::REPLACED),
+    ("/cache/bytes_added", engine_health::BYTES_ADDED),
+    ("/saturated", engine_health::SATURATED),
+];
+
 /// The event that the healthcheck source makes of an answer.
 pub(crate) fn health(answer: &serde_json::Value, labels: &[(&'static str, &str)]) -> Event {
-    let names = |ids: &[Value]| -> Value {
-        let name = |id: &Value| match id.as_str().unwrap() {
-            "1a1e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f" => "Sales, EMEA".into(),
-            "2b2e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f" => "HR \"core\"".into(),
-            _ => id.clone(),
-        };
-        Value::List(ids.iter().map(name).collect())
-    };
-    let mut fields = Fields::default();
-    for (name, value) in answer.as_object().unwrap() {
-        let Some(group) = value.as_object() else {
-            fields.push(name.clone(), scalar(value));
-            continue;
-        };
-        let mut inner = Fields::default();
-        for (field, value) in group {
-            let value = scalar(value);
-            if let Value::List(ids) = &value {
-                inner.push(format!("{field}_names"), names(ids));
-            }
-            let unit = match name.as_str() {
-                "mem" => "_mb",
-                "cpu" => "_pct",
-                _ => "",
-            };
-            inner.push(format!("{field}{unit}"), value);
+    let mut found: Vec<(Field, Value)> = ANSWERS
+        .iter()
+        .filter_map(|(pointer, field)| Some((*field, scalar(answer.pointer(pointer)?))))
+        .collect();
+    for (pointer, docs) in [
+        ("/apps/active_docs", engine_health::ACTIVE_DOCS),
+        ("/apps/loaded_docs", engine_health::LOADED_DOCS),
+        ("/apps/in_memory_docs", engine_health::IN_MEMORY_DOCS),
+    ] {
+        if let Some(ids) = answer.pointer(pointer).map(scalar) {
+            found.extend([(docs.names, names(&ids)), (docs.ids, ids)]);
         }
-        fields.push(name.clone(), Value::Map(inner));
     }
     let labels = Arc::new(labels.iter().copied().collect::<LabelSet>());
-    Event::new(Kind::new("qlik.engine.health"), &labels, Body::Measurement(fields)).at(NOW)
+    Event::new(engine_health::KIND, &labels, Body::Measurement(fields(found))).at(NOW)
+}
+
+/// The names of the apps with these ids.
+fn names(ids: &Value) -> Value {
+    let Value::List(ids) = ids else { panic!("{ids} is no list") };
+    let name = |id: &Value| match id.as_str().unwrap() {
+        "1a1e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f" => "Sales, EMEA".into(),
+        "2b2e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f" => "HR \"core\"".into(),
+        _ => id.clone(),
+    };
+    Value::List(ids.iter().map(name).collect())
 }
 
 fn scalar(value: &serde_json::Value) -> Value {
@@ -102,28 +120,37 @@ fn scalar(value: &serde_json::Value) -> Value {
 }
 
 pub(crate) const LABELS: &[(&str, &str)] = &[
-    ("host", "localhost"),
-    ("server_description", "Central node"),
+    (server::HOST, "localhost"),
+    (server::DESCRIPTION, "Central node"),
     ("server_group", "DEV"),
-    ("server_name", "Server 1"),
+    (server::NAME, "Server 1"),
 ];
 
 /// The event that the UDP source makes of a datagram; the app and browser fields are given.
-pub(crate) fn user_event(datagram: &str, found: &[(&'static str, &str)]) -> Event {
-    let names = ["message_type", "host", "command", "user_directory", "user_id", "origin", "context"];
+pub(crate) fn user_event(datagram: &str, found: &[(Field, &str)]) -> Event {
+    let names = [
+        user_event::MESSAGE_TYPE,
+        user_event::HOST,
+        user_event::COMMAND,
+        user_event::USER_DIRECTORY,
+        user_event::USER_ID,
+        user_event::ORIGIN,
+        user_event::CONTEXT,
+    ];
     let mut parts = datagram.splitn(8, ';').map(|part| part.replace(|c: char| c.is_control(), ""));
     let mut fields = Fields::default();
-    for (name, part) in names.into_iter().zip(&mut parts) {
+    for (field, part) in names.into_iter().zip(&mut parts) {
         let part: String = part.chars().take(100).collect();
-        fields.push(name, if name == "message_type" { part.replace('/', "").to_lowercase() } else { part });
+        let is_type = field == user_event::MESSAGE_TYPE;
+        fields.push(field.name(), if is_type { part.replace('/', "").to_lowercase() } else { part });
     }
-    for (name, text) in found {
-        fields.push(*name, *text);
+    for (field, text) in found {
+        fields.push(field.name(), *text);
     }
     let record =
         Record { severity: Severity::Info, message: parts.next().unwrap_or_default().into(), fields };
     let labels = Arc::new(LabelSet::from_iter([("qs_env", "dev")]));
-    Event::new(Kind::new("qlik.user_event"), &labels, Body::Record(record)).at(NOW)
+    Event::new(user_event::KIND, &labels, Body::Record(record)).at(NOW)
 }
 
 #[track_caller]
@@ -145,13 +172,13 @@ fn health_points_are_those_of_each_generation() {
 #[test]
 fn version_2_knows_a_server_by_its_name_alone() {
     let vector = vector("H1", "2.1.1");
-    let event = health(&vector.input, &[("host", "pro2-win1.lab"), ("server_name", "sense1")]);
+    let event = health(&vector.input, &[(server::HOST, "pro2-win1.lab"), (server::NAME, "sense1")]);
     assert_equal(&points(dialect(vector.naming), &event), &recorded(&vector.lines));
 }
 
 #[test]
 fn version_2_keeps_tags_that_it_could_not_have() {
-    let event = health(&vector("H1", "2.1.1").input, &[("server_name", "sense1"), ("zone", "3")]);
+    let event = health(&vector("H1", "2.1.1").input, &[(server::NAME, "sense1"), ("zone", "3")]);
     let tags: Vec<_> =
         points(dialect(Naming::ButlerSos2), &event).into_iter().map(|point| point.tags).collect();
     assert!(
@@ -195,21 +222,21 @@ fn what_no_server_takes_is_not_written() {
 #[test]
 fn user_events_are_those_of_each_generation() {
     let chrome = [
-        ("browser_name", "Chrome"),
-        ("browser_major_version", "119"),
-        ("os_name", "Windows"),
-        ("os_version", "NT 10.0"),
+        (user_event::BROWSER_NAME, "Chrome"),
+        (user_event::BROWSER_MAJOR_VERSION, "119"),
+        (user_event::OS_NAME, "Windows"),
+        (user_event::OS_VERSION, "NT 10.0"),
     ];
     let edge = [
-        ("app_id", "1a1e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f"),
-        ("app_name", "Sales, EMEA"),
-        ("browser_name", "Microsoft Edge"),
-        ("browser_major_version", "119"),
-        ("os_name", "Windows"),
-        ("os_version", "NT 10.0"),
+        (user_event::APP_ID, "1a1e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f"),
+        (user_event::APP_NAME, "Sales, EMEA"),
+        (user_event::BROWSER_NAME, "Microsoft Edge"),
+        (user_event::BROWSER_MAJOR_VERSION, "119"),
+        (user_event::OS_NAME, "Windows"),
+        (user_event::OS_VERSION, "NT 10.0"),
     ];
-    let unknown_app = [("app_id", "9f9e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f")];
-    let found: [(&str, &[(&'static str, &str)]); 4] =
+    let unknown_app = [(user_event::APP_ID, "9f9e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f")];
+    let found: [(&str, &[(Field, &str)]); 4] =
         [("U1", &chrome), ("U2", &edge), ("U3", &unknown_app), ("U9", &[])];
     for (id, found) in found {
         for version in ["9.2.0", "N1"] {

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use senseops_core::{Body, Event, Fields, Kind, LabelSet, Level, Record, Severity, State, Timestamp, Value};
 use senseops_dialect::{IncludedDocs, InfluxDialect, Naming};
+use senseops_qlik::kinds::{engine_health, target_up, user_event};
 
-use crate::shown::{points, shown};
+use crate::shown::{fields, points, shown};
 
-fn event(kind: &'static str, body: Body) -> Event {
+const THIRD_PARTY: Kind = Kind::new("third.party");
+
+fn event(kind: Kind, body: Body) -> Event {
     let labels = Arc::new(LabelSet::from_iter([("zone", "3"), ("host", "sense1"), ("empty", "")]));
-    Event::new(Kind::new(kind), &labels, body).at(Timestamp::from_nanos(0))
+    Event::new(kind, &labels, body).at(Timestamp::from_nanos(0))
 }
 
 fn written(event: &Event) -> String {
@@ -18,12 +21,14 @@ fn written(event: &Event) -> String {
 
 fn apps() -> Event {
     let list = |texts: &[&str]| Value::List(texts.iter().map(|text| Value::from(*text)).collect());
-    let apps = Fields::default()
-        .with("active_docs", list(&["1", "SessionApp_2"]))
-        .with("active_docs_names", list(&["Sales", "SessionApp_2"]))
-        .with("loaded_docs", list(&["1"]));
-    let memory = Fields::default().with("free_mb", -0.5).with("allocated_mb", f64::NAN);
-    event("qlik.engine.health", Body::Measurement(Fields::default().with("apps", apps).with("mem", memory)))
+    let values = [
+        (engine_health::ACTIVE_DOCS.ids, list(&["1", "SessionApp_2"])),
+        (engine_health::ACTIVE_DOCS.names, list(&["Sales", "SessionApp_2"])),
+        (engine_health::LOADED_DOCS.ids, list(&["1"])),
+        (engine_health::FREE_MB, (-0.5).into()),
+        (engine_health::ALLOCATED_MB, f64::NAN.into()),
+    ];
+    event(engine_health::KIND, Body::Measurement(fields(values)))
 }
 
 #[test]
@@ -36,15 +41,16 @@ fn a_kind_without_a_table_keeps_its_names() {
         .with("disk", disk)
         .with("severity", "not this one");
     let record = Record { severity: Severity::Warning, message: "it broke".into(), fields };
-    insta::assert_snapshot!(written(&event("third.party", Body::Record(record))), @r#"third_party host="sense1" zone="3" | disk_free_pct Float(12.5) | disk_mounts Text("a,1") | large Int(9223372036854775807) | message Text("it broke") | severity Text("warning") | up Bool(true)"#);
+    insta::assert_snapshot!(written(&event(THIRD_PARTY, Body::Record(record))), @r#"third_party host="sense1" zone="3" | disk_free_pct Float(12.5) | disk_mounts Text("a,1") | large Int(9223372036854775807) | message Text("it broke") | severity Text("warning") | up Bool(true)"#);
 }
 
 #[test]
 fn a_state_has_a_level_to_read_and_one_to_compare() {
     for (level, code) in [(Level::Ok, 0), (Level::Warning, 1), (Level::Critical, 2), (Level::Unknown, 3)] {
-        let state = State { level, message: "".into(), fields: Fields::default().with("duration_ms", 1.5) };
+        let state =
+            State { level, message: "".into(), fields: fields([(target_up::DURATION_MS, 1.5.into())]) };
         assert_eq!(
-            written(&event("target.up", Body::State(state))),
+            written(&event(target_up::KIND, Body::State(state))),
             format!(
                 "target_up host=\"sense1\" zone=\"3\" | duration_ms Float(1.5) | level Text(\"{level}\") | level_code Int({code})\n"
             )
@@ -54,11 +60,8 @@ fn a_state_has_a_level_to_read_and_one_to_compare() {
 
 #[test]
 fn an_event_without_a_usable_field_is_no_point() {
-    assert_eq!(
-        written(&event("third.party", Body::Measurement(Fields::default().with("lost", f64::NAN)))),
-        ""
-    );
-    assert_eq!(written(&event("qlik.engine.health", Body::Measurement(Fields::default()))), "");
+    assert_eq!(written(&event(THIRD_PARTY, Body::Measurement(Fields::default().with("lost", f64::NAN)))), "");
+    assert_eq!(written(&event(engine_health::KIND, Body::Measurement(Fields::default()))), "");
 }
 
 #[test]
@@ -86,9 +89,9 @@ fn an_event_wins_over_a_configured_label_of_the_same_name() {
     let record = Record {
         severity: Severity::Info,
         message: "".into(),
-        fields: Fields::default().with("host", "pro2-win1").with("user_id", "anna"),
+        fields: fields([(user_event::HOST, "pro2-win1".into()), (user_event::USER_ID, "anna".into())]),
     };
-    insta::assert_snapshot!(written(&event("qlik.user_event", Body::Record(record))), @r#"user_events host="pro2-win1" userFull="anna" userId="anna" zone="3" | userFull Text("anna") | userId Text("anna")"#);
+    insta::assert_snapshot!(written(&event(user_event::KIND, Body::Record(record))), @r#"user_events host="pro2-win1" userFull="anna" userId="anna" zone="3" | userFull Text("anna") | userId Text("anna")"#);
 }
 
 #[test]

@@ -7,9 +7,11 @@ use senseops_core::{
     Body, Event, EventId, Fields, Kind, LabelSet, Level, Record, Severity, State, Timestamp,
 };
 use senseops_dialect::{Message, MqttDialect, Naming, UserEventTopics, check_topic};
+use senseops_qlik::kinds::{server, target_up, user_event};
 use serde_json::Value;
 
 use crate::butler_sos::{LABELS, health, user_event};
+use crate::shown::fields;
 
 const VECTORS: &str = include_str!("../fixtures/butler-sos-mqtt.jsonl");
 
@@ -52,7 +54,7 @@ fn version_2_knows_a_server_by_its_name_and_no_saturation() {
         .map(|(topic, payload)| (topic.replace("localhost", "sense_1"), payload))
         .filter(|(topic, _)| !topic.ends_with("/saturated"))
         .collect();
-    let event = health(&input, &[("host", "localhost"), ("server_name", "sense/1")]);
+    let event = health(&input, &[(server::HOST, "localhost"), (server::NAME, "sense/1")]);
     assert_eq!(published(&named(Naming::ButlerSos2), &event), renamed);
 }
 
@@ -77,20 +79,20 @@ fn a_value_that_is_missing_costs_only_its_own_message() {
 #[test]
 fn user_events_are_those_of_each_generation() {
     let chrome: &[_] = &[
-        ("browser_name", "Chrome"),
-        ("browser_major_version", "119"),
-        ("os_name", "Windows"),
-        ("os_version", "NT 10.0"),
+        (user_event::BROWSER_NAME, "Chrome"),
+        (user_event::BROWSER_MAJOR_VERSION, "119"),
+        (user_event::OS_NAME, "Windows"),
+        (user_event::OS_VERSION, "NT 10.0"),
     ];
     let edge: &[_] = &[
-        ("app_id", "1a1e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f"),
-        ("app_name", "Sales, EMEA"),
-        ("browser_name", "Microsoft Edge"),
-        ("browser_major_version", "119"),
-        ("os_name", "Windows"),
-        ("os_version", "NT 10.0"),
+        (user_event::APP_ID, "1a1e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f"),
+        (user_event::APP_NAME, "Sales, EMEA"),
+        (user_event::BROWSER_NAME, "Microsoft Edge"),
+        (user_event::BROWSER_MAJOR_VERSION, "119"),
+        (user_event::OS_NAME, "Windows"),
+        (user_event::OS_VERSION, "NT 10.0"),
     ];
-    let unknown_app: &[_] = &[("app_id", "9f9e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f")];
+    let unknown_app: &[_] = &[(user_event::APP_ID, "9f9e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f")];
     for (id, found) in
         [("U1", chrome), ("U2", edge), ("U3", unknown_app), ("U4", &[]), ("U8", &[]), ("U9", &[])]
     {
@@ -145,22 +147,25 @@ fn topics_are_set_one_by_one() {
     );
 }
 
-fn event(kind: &'static str, labels: &[(&'static str, &str)], body: Body) -> Event {
+fn event(kind: Kind, labels: &[(&'static str, &str)], body: Body) -> Event {
     let labels = Arc::new(labels.iter().copied().collect::<LabelSet>());
-    let mut event = Event::new(Kind::new(kind), &labels, body).at(Timestamp::from_nanos(0));
+    let mut event = Event::new(kind, &labels, body).at(Timestamp::from_nanos(0));
     event.id = EventId::keyed("test", b"1");
     event
 }
 
 #[test]
 fn a_kind_without_a_table_is_json_below_its_name_and_labels() {
-    let state =
-        State { level: Level::Ok, message: "".into(), fields: Fields::default().with("duration_ms", 1.5) };
-    let labels = [("host", "sense1"), ("proxy", "/hdr/#"), ("server_name", "Server 1")];
-    insta::assert_snapshot!(shown(&published(&MqttDialect::default(), &event("target.up", &labels, Body::State(state)))), @r#"butler-sos/target/up/sense1/_hdr__/Server 1 {"id":"b9c6f37e-aa4d-8c23-b7f2-f96be5d76ed3","time":"1970-01-01T00:00:00Z","kind":"target.up","shape":"state","labels":{"host":"sense1","proxy":"/hdr/#","server_name":"Server 1"},"level":"ok","fields":{"duration_ms":1.5}}"#);
+    let state = State {
+        level: Level::Ok,
+        message: "".into(),
+        fields: fields([(target_up::DURATION_MS, 1.5.into())]),
+    };
+    let labels = [(server::HOST, "sense1"), ("proxy", "/hdr/#"), (server::NAME, "Server 1")];
+    insta::assert_snapshot!(shown(&published(&MqttDialect::default(), &event(target_up::KIND, &labels, Body::State(state)))), @r#"butler-sos/target/up/sense1/_hdr__/Server 1 {"id":"b9c6f37e-aa4d-8c23-b7f2-f96be5d76ed3","time":"1970-01-01T00:00:00Z","kind":"target.up","shape":"state","labels":{"host":"sense1","proxy":"/hdr/#","server_name":"Server 1"},"level":"ok","fields":{"duration_ms":1.5}}"#);
     let record =
         Record { severity: Severity::Error, message: "it \"broke\"".into(), fields: Fields::default() };
-    insta::assert_snapshot!(shown(&published(&MqttDialect::default(), &event("third.party", &[], Body::Record(record)))), @r#"butler-sos/third/party {"id":"b9c6f37e-aa4d-8c23-b7f2-f96be5d76ed3","time":"1970-01-01T00:00:00Z","kind":"third.party","shape":"record","labels":{},"severity":"error","message":"it \"broke\"","fields":{}}"#);
+    insta::assert_snapshot!(shown(&published(&MqttDialect::default(), &event(Kind::new("third.party"), &[], Body::Record(record)))), @r#"butler-sos/third/party {"id":"b9c6f37e-aa4d-8c23-b7f2-f96be5d76ed3","time":"1970-01-01T00:00:00Z","kind":"third.party","shape":"record","labels":{},"severity":"error","message":"it \"broke\"","fields":{}}"#);
 }
 
 #[test]
@@ -168,9 +173,9 @@ fn native_naming_is_the_mechanical_form_for_every_kind() {
     let record = Record {
         severity: Severity::Info,
         message: "hi".into(),
-        fields: Fields::default().with("user_id", "anna"),
+        fields: fields([(user_event::USER_ID, "anna".into())]),
     };
-    let event = event("qlik.user_event", &[("qs_env", "dev")], Body::Record(record));
+    let event = event(user_event::KIND, &[("qs_env", "dev")], Body::Record(record));
     let dialect = MqttDialect { base_topic: "sos/".into(), ..named(Naming::Native) };
     insta::assert_snapshot!(shown(&published(&dialect, &event)), @r#"sos/qlik/user_event/dev {"id":"b9c6f37e-aa4d-8c23-b7f2-f96be5d76ed3","time":"1970-01-01T00:00:00Z","kind":"qlik.user_event","shape":"record","labels":{"qs_env":"dev"},"severity":"info","message":"hi","fields":{"user_id":"anna"}}"#);
 }

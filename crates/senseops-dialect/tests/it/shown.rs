@@ -3,9 +3,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use senseops_core::Event;
+use senseops_core::{Event, Fields, Value};
 use senseops_dialect::{FieldValue, InfluxDialect, Point};
+use senseops_qlik::kinds::Field;
 use senseops_testkit::line_protocol;
+
+/// Fields with these values, each where it belongs.
+pub(crate) fn fields(values: impl IntoIterator<Item = (Field, Value)>) -> Fields {
+    let (mut fields, mut groups) = (Fields::default(), BTreeMap::<_, Fields>::new());
+    for (field, value) in values {
+        let fields = field.group().map_or(&mut fields, |group| groups.entry(group).or_default());
+        fields.push(field.name(), value);
+    }
+    groups.into_iter().fold(fields, |fields, (group, members)| fields.with(group, members))
+}
 
 /// The points of an event, as the decoder of the line protocol would give them.
 pub(crate) fn points(dialect: InfluxDialect, event: &Event) -> Vec<line_protocol::Point> {

@@ -55,9 +55,9 @@ fn every_field_of_an_engine_is_read() {
 #[test]
 fn names_of_apps_stand_beside_their_ids_when_any_are_known() {
     let health = health(SAMPLE.as_bytes(), &names()).unwrap();
-    let Some(Value::Map(apps)) = health.fields.get("apps") else { panic!("no apps") };
-    insta::assert_snapshot!(apps.get("loaded_docs_names").unwrap(), @"[Sales, EMEA, 2b2e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f, SessionApp_9f1c]");
-    insta::assert_snapshot!(apps.get("loaded_docs").unwrap(), @"[1a1e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f, 2b2e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f, SessionApp_9f1c]");
+    let value = |field: Field| field.of(&health.fields).unwrap();
+    insta::assert_snapshot!(value(engine_health::LOADED_DOCS.names), @"[Sales, EMEA, 2b2e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f, SessionApp_9f1c]");
+    insta::assert_snapshot!(value(engine_health::LOADED_DOCS.ids), @"[1a1e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f, 2b2e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f, SessionApp_9f1c]");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_field_that_is_not_as_it_should_be_is_skipped_and_counted() {
 #[test]
 fn an_object_that_is_missing_misses_all_of_its_fields() {
     let health = health(&changed("/session", Some(json!(null))), &AppNames::default()).unwrap();
-    assert_eq!(health.fields.get("session"), None);
+    assert_eq!(health.fields.get(engine_health::SESSION), None);
     let skipped: Vec<_> = health.skipped.iter().map(|skipped| (skipped.field, skipped.why)).collect();
     assert_eq!(skipped, [("session.active", Why::Null), ("session.total", Why::Null)]);
 }
@@ -121,9 +121,9 @@ fn numbers_are_taken_as_they_come() {
 fn ids_that_are_none_are_counted_and_the_others_kept() {
     let apps = json!(["a", 5, null, "b", ["c"], "", "x".repeat(2000)]);
     let health = health(&changed("/apps/active_docs", Some(apps)), &names()).unwrap();
-    let Some(Value::Map(apps)) = health.fields.get("apps") else { panic!("no apps") };
-    assert_eq!(apps.get("active_docs").unwrap().to_string(), "[a, b]");
-    assert_eq!(apps.get("active_docs_names").unwrap().to_string(), "[a, b]");
+    for field in [engine_health::ACTIVE_DOCS.ids, engine_health::ACTIVE_DOCS.names] {
+        assert_eq!(field.of(&health.fields).unwrap().to_string(), "[a, b]");
+    }
     let field = "apps.active_docs";
     assert_eq!(
         health.skipped,
@@ -139,8 +139,9 @@ fn ids_that_are_none_are_counted_and_the_others_kept() {
 fn a_list_beyond_all_measure_is_cut_and_the_rest_counted() {
     let apps = Json::from(vec!["a"; MAX_APPS + 7]);
     let health = health(&changed("/apps/loaded_docs", Some(apps)), &AppNames::default()).unwrap();
-    let Some(Value::Map(apps)) = health.fields.get("apps") else { panic!("no apps") };
-    let Some(Value::List(kept)) = apps.get("loaded_docs") else { panic!("no list") };
+    let Some(Value::List(kept)) = engine_health::LOADED_DOCS.ids.of(&health.fields) else {
+        panic!("no list")
+    };
     assert_eq!(kept.len(), MAX_APPS);
     assert_eq!(health.skipped, [Skipped { field: "apps.loaded_docs", why: Why::TooLong, count: 7 }]);
 }
@@ -210,13 +211,6 @@ fn arbitrary_json() -> impl Strategy<Value = Json> {
     })
 }
 
-fn kept(fields: &Fields, leaf: &Leaf, group: Option<&str>) -> bool {
-    match group {
-        None => fields.get(leaf.name).is_some(),
-        Some(group) => matches!(fields.get(group), Some(Value::Map(found)) if found.get(leaf.name).is_some()),
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -237,11 +231,10 @@ proptest! {
     #[test]
     fn every_value_is_either_kept_or_counted(document in arbitrary_json()) {
         let Ok(health) = health(document.to_string().as_bytes(), &AppNames::default()) else { return Ok(()) };
-        let top = [&VERSION, &STARTED, &SATURATED].map(|leaf| (None, leaf));
-        let grouped = GROUPS.iter().flat_map(|(group, leaves)| leaves.iter().map(move |leaf| (Some(*group), leaf)));
-        for (group, leaf) in top.into_iter().chain(grouped) {
+        let grouped = GROUPS.iter().flat_map(|(_, leaves)| leaves.iter());
+        for leaf in [&VERSION, &STARTED, &SATURATED].into_iter().chain(grouped) {
             let counted = health.skipped.iter().any(|skipped| skipped.field == leaf.path);
-            let kept = kept(&health.fields, leaf, group);
+            let kept = leaf.field.of(&health.fields).is_some();
             // Of a list, some may be kept and others counted.
             let may_be_both = matches!(leaf.shape, Shape::Apps(_));
             prop_assert!(kept != counted || (may_be_both && kept), "{} in {document}", leaf.path);

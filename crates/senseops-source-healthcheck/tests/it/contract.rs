@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use senseops_core::{BoxError, Build, Event, Source, Value, async_trait};
+use senseops_qlik::kinds::engine_health;
 use senseops_sim::{Behaviour, SenseServer};
 use senseops_source_healthcheck::HealthcheckConfig;
 use senseops_testkit::{Keeps, OriginBehaviour, SourceHarness, source_contract};
@@ -49,8 +50,7 @@ impl SourceHarness for Harness {
     }
 
     fn number(&self, event: &Event) -> Option<u64> {
-        let Value::Map(apps) = event.fields().get("apps")? else { return None };
-        let Value::Int(calls) = apps.get("calls")? else { return None };
+        let Value::Int(calls) = engine_health::CALLS.of(event.fields())? else { return None };
         u64::try_from(*calls).ok()
     }
 

@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers between the tests")]
 
 use senseops_core::{Condition, Event, Level, State, Value};
+use senseops_qlik::kinds::{engine_health, target_up};
 use senseops_sim::{Behaviour, Certificate, SenseServer};
-use senseops_source_healthcheck::{HEALTH, HealthcheckConfig};
+use senseops_source_healthcheck::HealthcheckConfig;
 use senseops_testkit::context;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,9 +15,9 @@ use crate::support::{LONG, Site, build, config, run, state, url};
 /// `reason: message`, after checking what is the same for all failures.
 fn told(state: &State, replacements: &[(&str, &str)]) -> String {
     assert_eq!(state.level, Level::Critical);
-    assert!(state.fields.get("duration_ms").and_then(Value::as_f64).is_some_and(|took| took >= 0.0));
-    let mut told = format!("{}: {}", state.fields.text("reason").unwrap(), state.message);
-    if let Some(status) = state.fields.get("status") {
+    assert!(target_up::DURATION_MS.of(&state.fields).and_then(Value::as_f64).is_some_and(|took| took >= 0.0));
+    let mut told = format!("{}: {}", target_up::REASON.text_of(&state.fields).unwrap(), state.message);
+    if let Some(status) = target_up::STATUS.of(&state.fields) {
         told = format!("{status} {told}");
     }
     for (from, to) in replacements {
@@ -201,7 +202,7 @@ async fn a_redirect_cannot_fill_the_log() {
         state = state(config(&url, &json!({}))) => state,
         () = server => unreachable!("it never ends"),
     };
-    assert_eq!(state.fields.text("reason"), Some("redirect"));
+    assert_eq!(target_up::REASON.text_of(&state.fields), Some("redirect"));
     assert!(
         state.message.contains("redirects to https://proxy/xxx") && state.message.len() < 600,
         "{state:?}"
@@ -238,7 +239,7 @@ async fn a_failure_shows_in_the_health_of_the_component_and_passes() {
     let script = async {
         test.collector.wait_for(1, LONG).await.unwrap();
         server.behave(Behaviour::Healthy);
-        let well = |events: &[Event]| events.iter().any(|event| event.kind == HEALTH);
+        let well = |events: &[Event]| events.iter().any(|event| event.kind == engine_health::KIND);
         test.collector.wait_until(well, LONG).await.unwrap();
         test.trigger.request();
     };

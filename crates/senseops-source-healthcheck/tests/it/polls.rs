@@ -3,8 +3,8 @@
 use senseops_core::{Body, Condition, Level, Value};
 use senseops_net::Url;
 use senseops_qlik::AppNames;
+use senseops_qlik::kinds::{engine_health, target_up};
 use senseops_sim::{Behaviour, Certificate, SenseServer};
-use senseops_source_healthcheck::{HEALTH, UP};
 use senseops_testkit::context;
 use serde_json::json;
 
@@ -22,12 +22,12 @@ async fn a_good_poll_gives_the_health_and_says_that_the_server_is_up() {
     let server = SenseServer::over_tls(&site.pki).behaviour(sample()).start().await.unwrap();
     let (events, test) = run(config(&url(&server), &site.tls()), 2).await;
     let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
-    assert_eq!(kinds, [HEALTH, UP]);
-    assert_eq!(events[0].fields().text("version"), Some("12.1477.0"));
+    assert_eq!(kinds, [engine_health::KIND, target_up::KIND]);
+    assert_eq!(engine_health::VERSION.text_of(events[0].fields()), Some("12.1477.0"));
     let Body::State(state) = &events[1].body else { panic!("{:?}", events[1]) };
     assert_eq!((state.level, state.message.as_str()), (Level::Ok, ""));
-    assert_eq!(state.fields.get("status").and_then(Value::as_f64), Some(200.0));
-    assert!(state.fields.get("duration_ms").and_then(Value::as_f64).is_some_and(|took| took > 0.0));
+    assert_eq!(target_up::STATUS.of(&state.fields).and_then(Value::as_f64), Some(200.0));
+    assert!(target_up::DURATION_MS.of(&state.fields).and_then(Value::as_f64).is_some_and(|took| took > 0.0));
     assert_eq!(test.cx.health.condition(), Condition::Ok);
     assert_eq!(test.cx.meter.readings(), []);
 }
@@ -132,7 +132,7 @@ async fn one_server_can_have_another_name_or_go_unverified() {
             "servers": [{ "name": "a", "url": url(server), "tls": difference }],
         });
         let (events, _test) = run(serde_json::from_value(configured).unwrap(), 2).await;
-        assert_eq!(events[0].kind, HEALTH, "{events:?}");
+        assert_eq!(events[0].kind, engine_health::KIND, "{events:?}");
     }
 }
 

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use senseops_core::{Body, Build, BuildError, Event, PlanSources, Source, State};
+use senseops_qlik::kinds::target_up;
 use senseops_sim::{PemFiles, Pki, SenseServer};
-use senseops_source_healthcheck::{HealthcheckConfig, UP};
+use senseops_source_healthcheck::HealthcheckConfig;
 use senseops_testkit::{TestContext, context};
 use serde_json::json;
 
@@ -80,7 +81,7 @@ pub(crate) async fn run(config: HealthcheckConfig, count: usize) -> (Vec<Event>,
 /// Polls once, and gives the state that came of it.
 pub(crate) async fn state(config: HealthcheckConfig) -> State {
     let (events, _test) = run(config, 1).await;
-    let event = events.into_iter().find(|event| event.kind == UP).unwrap();
+    let event = events.into_iter().find(|event| event.kind == target_up::KIND).unwrap();
     let Body::State(state) = event.body else { unreachable!("target.up is a state") };
     state
 }

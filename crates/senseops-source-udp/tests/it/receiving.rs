@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use senseops_core::settings::Size;
 use senseops_core::{Event, Timestamp};
+use senseops_qlik::kinds::user_event;
 use senseops_source_udp::UdpConfig;
 use senseops_testkit::context;
 
@@ -72,8 +73,8 @@ async fn a_datagram_in_a_code_page_arrives_as_it_was_typed() {
         test.collector.wait_for(1, LONG).await.unwrap()
     })
     .await;
-    assert_eq!(events[0].fields().text("user_directory"), Some("MÜNCHEN"));
-    assert_eq!(events[0].fields().text("user_id"), Some("Jörg"));
+    assert_eq!(user_event::USER_DIRECTORY.text_of(events[0].fields()), Some("MÜNCHEN"));
+    assert_eq!(user_event::USER_ID.text_of(events[0].fields()), Some("Jörg"));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Who and what is not let in.
 
 use senseops_core::Condition;
+use senseops_qlik::kinds::user_event;
 use senseops_source_udp::{UdpConfig, UserPattern};
 use senseops_testkit::context;
 
@@ -82,7 +83,8 @@ async fn events_of_excluded_users_are_left_out_and_counted() {
         test.collector.wait_for(2, LONG).await.unwrap()
     })
     .await;
-    let users: Vec<_> = events.iter().map(|event| event.fields().text("user_id").unwrap()).collect();
+    let users: Vec<_> =
+        events.iter().map(|event| user_event::USER_ID.text_of(event.fields()).unwrap()).collect();
     assert_eq!(users, ["testuser2", "anna"]);
     assert_eq!(test.cx.meter.counter("excluded", &[]).value(), 2);
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use senseops_core::{Accepts, Batch, Body, Event, Fields, Level, Sink, Value, WriteError, async_trait};
+use senseops_qlik::kinds::{Field, engine_health, server, target_up, user_event};
 
 /// How many CPU readings of a server are drawn.
 pub(super) const CPU_HISTORY: usize = 24;
@@ -52,7 +53,7 @@ impl Board {
 #[async_trait]
 impl Sink for Board {
     fn accepts(&self) -> Accepts {
-        Accepts::kinds(["qlik.engine.health", "qlik.user_event", "target.up"])
+        Accepts::kinds([engine_health::KIND, user_event::KIND, target_up::KIND])
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
@@ -66,19 +67,21 @@ impl Sink for Board {
 
 impl Contents {
     fn take(&mut self, event: &Event) {
-        if let Some(command) = event.fields().text("command") {
+        if let Some(command) = user_event::COMMAND.text_of(event.fields()) {
             // Simulated users know four commands, so the map stays small.
             *self.commands.entry(command.to_owned()).or_default() += 1;
         }
-        let Some(name) = event.labels.get("server_name") else { return };
+        let Some(name) = event.labels.get(server::NAME) else { return };
         let server = self.servers.entry(name.to_owned()).or_default();
         name.clone_into(&mut server.name);
         match &event.body {
             Body::Measurement(fields) => server.health(fields),
             Body::State(state) => {
                 let failed = state.level != Level::Ok;
-                server.failure = failed.then(|| state.fields.text("reason").unwrap_or("down").to_owned());
-                server.poll_ms = state.fields.get("duration_ms").and_then(Value::as_f64).unwrap_or(0.0);
+                server.failure =
+                    failed.then(|| target_up::REASON.text_of(&state.fields).unwrap_or("down").to_owned());
+                server.poll_ms =
+                    target_up::DURATION_MS.of(&state.fields).and_then(Value::as_f64).unwrap_or(0.0);
             }
             Body::Record(_) | _ => {}
         }
@@ -87,26 +90,18 @@ impl Contents {
 
 impl Server {
     fn health(&mut self, fields: &Fields) {
-        let number =
-            |group: &str, name: &str| member(fields, group, name).and_then(Value::as_f64).unwrap_or(0.0);
+        let number = |field: Field| field.of(fields).and_then(Value::as_f64).unwrap_or(0.0);
         if self.cpu_pct.len() == CPU_HISTORY {
             self.cpu_pct.pop_front();
         }
-        self.cpu_pct.push_back(number("cpu", "total_pct"));
-        self.committed_mb = number("mem", "committed_mb");
-        self.free_mb = number("mem", "free_mb");
-        self.sessions = number("session", "active");
-        self.users = number("users", "active");
-        self.apps = match member(fields, "apps", "in_memory_docs") {
+        self.cpu_pct.push_back(number(engine_health::TOTAL_PCT));
+        self.committed_mb = number(engine_health::COMMITTED_MB);
+        self.free_mb = number(engine_health::FREE_MB);
+        self.sessions = number(engine_health::ACTIVE_SESSIONS);
+        self.users = number(engine_health::ACTIVE_USERS);
+        self.apps = match engine_health::IN_MEMORY_DOCS.ids.of(fields) {
             Some(Value::List(apps)) => apps.len(),
             _ => 0,
         };
-    }
-}
-
-fn member<'a>(fields: &'a Fields, group: &str, name: &str) -> Option<&'a Value> {
-    match fields.get(group) {
-        Some(Value::Map(members)) => members.get(name),
-        _ => None,
     }
 }
