@@ -1,14 +1,13 @@
 //! What an operator writes about the servers to poll.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::str::FromStr;
 
 use senseops_core::settings::{Span, Warning};
 use senseops_core::{LabelSet, PlanError, PlannedSource, Schedule, SourceConfig};
-use senseops_net::{Headers, TlsSettings, Url};
+use senseops_net::{Headers, TlsSettings};
 use serde::Deserialize;
 
+use crate::ServerUrl;
 use crate::server::Server;
 
 /// `sources.healthcheck.<name>`: Sense servers whose engine is polled.
@@ -48,11 +47,6 @@ pub struct ServerConfig {
     #[serde(default)]
     pub headers: Headers,
 }
-
-/// The address of a server: `https://server1.company.net:4747`, with a path if a proxy in between needs one.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct ServerUrl(Url);
 
 impl HealthcheckConfig {
     /// These servers, everything else as by default.
@@ -96,60 +90,6 @@ impl ServerConfig {
             tls: TlsSettings::default(),
             headers: Headers::default(),
         }
-    }
-}
-
-impl ServerUrl {
-    /// Whether anyone on the way can read and change what is sent.
-    fn is_plain(&self) -> bool {
-        self.0.scheme() == "http"
-    }
-
-    /// Where its engine tells how it is.
-    pub(crate) fn healthcheck(&self) -> Url {
-        let mut url = self.0.clone();
-        url.set_path(&format!("{}/engine/healthcheck", self.0.path().trim_end_matches('/')));
-        url
-    }
-}
-
-impl FromStr for ServerUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
-        // What may hold a password or a ticket is not repeated.
-        let has_login = match &url {
-            Some(url) => !url.username().is_empty() || url.password().is_some(),
-            None => text.contains('@'),
-        };
-        if has_login {
-            return Err("an address must not hold a user or password; send them as a header".into());
-        }
-        let Some(url) = url else {
-            return Err(format!("{text:?} is not an address such as https://server1.company.net:4747"));
-        };
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(
-                "the address has something after its path; expected https://host:port or https://host/path"
-                    .into(),
-            );
-        }
-        Ok(Self(url))
-    }
-}
-
-impl TryFrom<String> for ServerUrl {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for ServerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 
@@ -242,26 +182,6 @@ mod tests {
         assert_ne!(server.headers, Headers::default());
         assert!(server.description.is_some() && !server.tags.is_empty());
         assert_eq!(all.clone().plan().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn an_address_must_be_one() {
-        let error = |text: &str| text.parse::<ServerUrl>().unwrap_err();
-        insta::assert_snapshot!(error("server1.company.net:4747"), @r#""server1.company.net:4747" is not an address such as https://server1.company.net:4747"#);
-        insta::assert_snapshot!(error("server1"), @r#""server1" is not an address such as https://server1.company.net:4747"#);
-        insta::assert_snapshot!(error("ftp://server1"), @r#""ftp://server1" is not an address such as https://server1.company.net:4747"#);
-        insta::assert_snapshot!(error("https://me:canary@server1:4747"), @"an address must not hold a user or password; send them as a header");
-        insta::assert_snapshot!(error("admin:canary@server1:4747"), @"an address must not hold a user or password; send them as a header");
-        insta::assert_snapshot!(error("https://server1:4747/?ticket=canary"), @"the address has something after its path; expected https://host:port or https://host/path");
-    }
-
-    #[test]
-    fn a_path_in_the_address_is_kept() {
-        let of = |text: &str| text.parse::<ServerUrl>().unwrap().healthcheck().to_string();
-        assert_eq!(of("https://s1:4747"), "https://s1:4747/engine/healthcheck");
-        assert_eq!(of("https://s1:4747/"), "https://s1:4747/engine/healthcheck");
-        assert_eq!(of("https://proxy/qlik/hdr/"), "https://proxy/qlik/hdr/engine/healthcheck");
-        assert_eq!(of("http://[::1]:4848"), "http://[::1]:4848/engine/healthcheck");
     }
 
     #[test]

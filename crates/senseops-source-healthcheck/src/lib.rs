@@ -18,5 +18,7 @@ mod config;
 mod parse;
 mod poll;
 mod server;
+mod server_url;
 
-pub use config::{HealthcheckConfig, ServerConfig, ServerUrl};
+pub use config::{HealthcheckConfig, ServerConfig};
+pub use server_url::ServerUrl;

@@ -86,10 +86,8 @@ impl Own {
 }
 
 fn labels(config: &ServerConfig) -> LabelSet {
-    let url = config.url.healthcheck();
-    // Brackets belong to the notation of a URL, not to the address.
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let mut labels = LabelSet::default().with(server::HOST, host).with(server::NAME, config.name.as_str());
+    let mut labels =
+        LabelSet::default().with(server::HOST, config.url.host()).with(server::NAME, config.name.as_str());
     if let Some(description) = &config.description {
         labels.set(server::DESCRIPTION, description.as_str());
     }

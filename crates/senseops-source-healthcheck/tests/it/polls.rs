@@ -3,7 +3,7 @@
 use senseops_core::{Body, Condition, Level, Value};
 use senseops_net::Url;
 use senseops_qlik::AppNames;
-use senseops_qlik::kinds::{engine_health, target_up};
+use senseops_qlik::kinds::{engine_health, server, target_up};
 use senseops_sim::{Behaviour, Certificate, SenseServer};
 use senseops_testkit::context;
 use serde_json::json;
@@ -49,6 +49,16 @@ async fn events_carry_the_labels_of_their_server() {
             event.labels.to_string(),
             "host=127.0.0.1,server_description=Central node,server_group=DEV,server_name=Server 1,zone=3"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_labelled_as_the_operator_spells_it() {
+    let server = SenseServer::over_http().behaviour(sample()).start().await.unwrap();
+    let port = server.address().port();
+    let (events, _test) = run(config(&format!("http://LocalHost:{port}"), &json!({})), 2).await;
+    for event in events {
+        assert_eq!(event.labels.get(server::HOST), Some("LocalHost"));
     }
 }
 
