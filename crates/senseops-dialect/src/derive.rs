@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use senseops_core::{Timestamp, Value};
 
 /// The prefix of ids of apps that exist for one session only.
@@ -10,19 +12,26 @@ const SESSION_APP: &str = "SessionApp";
 /// The name of an app that nobody has told us.
 pub(crate) const UNKNOWN_APP: &str = "<unknown app name>";
 
-/// How long an engine has been running, `1040 days, 6h 27m 30s`; empty if `started` is not a time. The engine says it
-/// in UTC: `20240115T083000.000Z`.
+/// How long an engine has been running, `1040 days, 6h 27m 30s`; empty if `started` is not a time.
 pub(crate) fn uptime(started: &str, now: Timestamp) -> String {
-    let Some(started) = started.parse::<jiff::Timestamp>().ok().and_then(nanos) else {
-        return String::new();
-    };
+    let Some(started) = start(started) else { return String::new() };
     let seconds = now.since(started).as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
     format!("{days} days, {}h {:02}m {:02}s", hours % 24, minutes % 60, seconds % 60)
 }
 
-fn nanos(time: jiff::Timestamp) -> Option<Timestamp> {
-    i64::try_from(time.as_nanosecond()).ok().map(Timestamp::from_nanos)
+/// The time that an engine says in UTC: `20240115T083000.000Z`. As in the original, numbers are told by their places,
+/// and what follows the seconds does not matter.
+fn start(text: &str) -> Option<Timestamp> {
+    let number = |from: usize, to: usize| {
+        let digits = text.get(from..to).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        digits.and_then(|digits| digits.parse::<i16>().ok())
+    };
+    let small = |from| number(from, from + 2).and_then(|number| i8::try_from(number).ok());
+    let (year, month, day) = (number(0, 4)?, small(4)?, small(6)?);
+    let time = DateTime::new(year, month, day, small(9)?, small(11)?, small(13)?, 0).ok()?;
+    let nanos = TimeZone::UTC.to_timestamp(time).ok()?.as_nanosecond();
+    i64::try_from(nanos).ok().map(Timestamp::from_nanos)
 }
 
 /// The values with commas between.
@@ -61,7 +70,7 @@ mod tests {
     use super::*;
 
     fn at(time: &str) -> Timestamp {
-        nanos(time.parse().unwrap()).unwrap()
+        time.parse().unwrap()
     }
 
     fn texts(texts: &[&str]) -> Vec<Value> {
@@ -72,8 +81,17 @@ mod tests {
     fn uptime_is_days_and_a_clock_in_utc() {
         let now = at("2026-11-20T14:57:30Z");
         assert_eq!(uptime("20240115T083000.000Z", now), "1040 days, 6h 27m 30s");
-        assert_eq!(uptime("2026-11-20T14:57:29.999Z", now), "0 days, 0h 00m 00s");
-        assert_eq!(uptime("20261120T050203.500Z", now), "0 days, 9h 55m 26s");
+        assert_eq!(uptime("20261120T145729.999Z", now), "0 days, 0h 00m 01s");
+        assert_eq!(uptime("20261120T050203.500Z", now), "0 days, 9h 55m 27s");
+    }
+
+    #[test]
+    fn a_start_is_known_by_its_first_fifteen_characters() {
+        let now = at("2026-11-20T14:57:30Z");
+        for started in ["20261120T145720", "20261120T145720Z", "20261120 145720.5+02:00", "20261120T145720é"]
+        {
+            assert_eq!(uptime(started, now), "0 days, 0h 00m 10s", "{started}");
+        }
     }
 
     #[test]
@@ -83,7 +101,16 @@ mod tests {
 
     #[test]
     fn a_start_that_is_not_a_time_gives_no_uptime() {
-        for started in ["not-a-date", "", "99990115T083000.000Z", "20241315T083000.000Z"] {
+        for started in [
+            "not-a-date",
+            "",
+            "99990115T083000.000Z",
+            "20241315T083000.000Z",
+            "20240115T0830",
+            "2024-01-15T08:30:00.000Z",
+            "2024011éT083000.000Z",
+            "+02401150083000.000Z",
+        ] {
             assert_eq!(uptime(started, at("2026-11-20T14:57:30Z")), "", "{started}");
         }
     }

@@ -1,31 +1,23 @@
 //! From the JSON of the engine's health API to fields. Pure: bytes in, fields out.
 //!
 //! The shape is Qlik's: help.qlik.com, Qlik Sense for developers, "Engine healthcheck JSON API". It has grown over the
-//! years, engines have been seen to send negative counters, and a missing value must not become a zero: so a field
-//! that is not as it should be is skipped and counted, and the others are kept. That is why the document is taken
-//! apart into pieces of JSON before any value is read: a number beyond all bounds, `1e999`, spoils only its own field.
+//! years, and a missing value must not become a zero: so a field that is not as it should be is skipped and counted, and
+//! the others are kept. That is why the document is taken apart into pieces of JSON before any value is read: a number
+//! beyond all bounds, `1e999`, spoils only its own field. Negative numbers are kept; engines let counters overflow.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
 
-use senseops_core::{Fields, Text, Value};
+use senseops_core::{Fields, Value};
 use senseops_qlik::AppNames;
 use senseops_qlik::kinds::engine_health::Docs;
 use senseops_qlik::kinds::{Field, engine_health};
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value as Json;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-/// Longer texts are no versions, times or app ids.
-const MAX_TEXT_BYTES: usize = 1024;
+use self::value::{Apps, amount, piece, present, text, whole};
 
-/// The most app ids that are kept of a list. Engines hold a few thousand apps at most, and an answer full of ids would
-/// become an event ten times its size.
-const MAX_APPS: usize = 10_000;
+mod value;
 
 /// What an engine says about itself.
 #[derive(Debug, PartialEq)]
@@ -51,13 +43,9 @@ pub(crate) struct Skipped {
 pub(crate) enum Why {
     Missing,
     Null,
-    /// Where that makes no sense.
-    Negative,
     /// Of another type than documented.
     Type,
     TooLong,
-    /// An app id without a character.
-    Empty,
 }
 
 /// The body is no health document.
@@ -85,15 +73,6 @@ pub(crate) struct Spot {
 /// An object of the document; its values are not read yet.
 type Object<'a> = HashMap<String, &'a RawValue>;
 
-/// A list of app ids, and how many were left out.
-#[derive(Default)]
-struct Apps {
-    ids: Vec<Text>,
-    too_long: u64,
-    wrong: u64,
-    empty: u64,
-}
-
 /// A value of the document and the field it becomes.
 struct Leaf {
     path: &'static str,
@@ -106,12 +85,10 @@ struct Leaf {
 /// What a value has to be.
 #[derive(Clone, Copy)]
 enum Shape {
-    /// A number that is not negative.
+    /// A number with decimals.
     Amount,
-    /// A whole number that is not negative.
-    Count,
-    /// A whole number; engines let it overflow into negative values.
-    Counter,
+    /// A whole number.
+    Whole,
     Text,
     Flag,
     /// A list of app ids, and the other fields that are made of it.
@@ -145,15 +122,15 @@ const GROUPS: &[(&str, &[Leaf])] = &[
     (
         engine_health::SESSION,
         &[
-            leaf("session.active", &["active"], engine_health::ACTIVE_SESSIONS, Shape::Count),
-            leaf("session.total", &["total"], engine_health::TOTAL_SESSIONS, Shape::Count),
+            leaf("session.active", &["active"], engine_health::ACTIVE_SESSIONS, Shape::Whole),
+            leaf("session.total", &["total"], engine_health::TOTAL_SESSIONS, Shape::Whole),
         ],
     ),
     (
         engine_health::USERS,
         &[
-            leaf("users.active", &["active"], engine_health::ACTIVE_USERS, Shape::Count),
-            leaf("users.total", &["total"], engine_health::TOTAL_USERS, Shape::Count),
+            leaf("users.active", &["active"], engine_health::ACTIVE_USERS, Shape::Whole),
+            leaf("users.total", &["total"], engine_health::TOTAL_USERS, Shape::Whole),
         ],
     ),
     (
@@ -162,18 +139,18 @@ const GROUPS: &[(&str, &[Leaf])] = &[
             apps("apps.active_docs", &["active_docs"], engine_health::ACTIVE_DOCS),
             apps("apps.loaded_docs", &["loaded_docs"], engine_health::LOADED_DOCS),
             apps("apps.in_memory_docs", &["in_memory_docs"], engine_health::IN_MEMORY_DOCS),
-            leaf("apps.calls", &["calls"], engine_health::CALLS, Shape::Count),
-            leaf("apps.selections", &["selections"], engine_health::SELECTIONS, Shape::Count),
+            leaf("apps.calls", &["calls"], engine_health::CALLS, Shape::Whole),
+            leaf("apps.selections", &["selections"], engine_health::SELECTIONS, Shape::Whole),
         ],
     ),
     (
         engine_health::CACHE,
         &[
-            leaf("cache.hits", &["hits"], engine_health::HITS, Shape::Counter),
-            leaf("cache.lookups", &["lookups"], engine_health::LOOKUPS, Shape::Counter),
-            leaf("cache.added", &["added"], engine_health::ADDED, Shape::Counter),
-            leaf("cache.replaced", &["replaced"], engine_health::REPLACED, Shape::Counter),
-            leaf("cache.bytes_added", &["bytes_added"], engine_health::BYTES_ADDED, Shape::Counter),
+            leaf("cache.hits", &["hits"], engine_health::HITS, Shape::Whole),
+            leaf("cache.lookups", &["lookups"], engine_health::LOOKUPS, Shape::Whole),
+            leaf("cache.added", &["added"], engine_health::ADDED, Shape::Whole),
+            leaf("cache.replaced", &["replaced"], engine_health::REPLACED, Shape::Whole),
+            leaf("cache.bytes_added", &["bytes_added"], engine_health::BYTES_ADDED, Shape::Whole),
         ],
     ),
 ];
@@ -229,13 +206,11 @@ impl Reader<'_> {
     fn leaf(&mut self, group: Result<&Object<'_>, Why>, leaf: &Leaf, fields: &mut Fields) {
         let found =
             group.and_then(|group| present(leaf.keys.iter().find_map(|key| group.get(*key).copied())));
-        let value = || found.and_then(piece::<Json>);
         let read = match leaf.shape {
-            Shape::Amount => value().and_then(|value| amount(&value)).map(Value::from),
-            Shape::Count => value().and_then(|value| whole(&value)).and_then(not_negative),
-            Shape::Counter => value().and_then(|value| whole(&value)),
-            Shape::Text => value().and_then(|value| text(&value)).map(Value::from),
-            Shape::Flag => value().and_then(|value| value.as_bool().map(Value::from).ok_or(Why::Type)),
+            Shape::Amount => found.and_then(amount),
+            Shape::Whole => found.and_then(whole),
+            Shape::Text => found.and_then(text).map(Value::from),
+            Shape::Flag => found.and_then(piece::<bool>).map(Value::from),
             Shape::Apps(docs) => match found.and_then(piece::<Apps>) {
                 Ok(apps) => return self.apps(apps, leaf, docs, fields),
                 Err(why) => Err(why),
@@ -248,18 +223,17 @@ impl Reader<'_> {
     }
 
     fn apps(&mut self, apps: Apps, leaf: &Leaf, docs: Docs, fields: &mut Fields) {
-        let Apps { ids, too_long, wrong, empty } = apps;
+        let Apps { count, ids, too_long, wrong } = apps;
         let names = self.names.map(|known| {
-            let name = |id: &Text| known.get(id).unwrap_or_else(|| id.clone());
-            ids.iter().map(|id| Value::from(name(id))).collect::<Vec<_>>()
+            ids.iter().map(|id| Value::from(known.get(id).unwrap_or_else(|| id.clone()))).collect::<Vec<_>>()
         });
+        fields.push(docs.count.name(), count);
         fields.push(docs.ids.name(), ids.into_iter().map(Value::from).collect::<Vec<_>>());
         if let Some(names) = names {
             fields.push(docs.names.name(), names);
         }
         self.skip(leaf, Why::TooLong, too_long);
         self.skip(leaf, Why::Type, wrong);
-        self.skip(leaf, Why::Empty, empty);
     }
 
     fn skip(&mut self, leaf: &Leaf, why: Why, count: u64) {
@@ -274,97 +248,10 @@ impl Why {
         match self {
             Self::Missing => "missing",
             Self::Null => "null",
-            Self::Negative => "negative",
             Self::Type => "type",
             Self::TooLong => "too_long",
-            Self::Empty => "empty",
         }
     }
-}
-
-impl Apps {
-    fn add(&mut self, id: Result<Text, Why>) {
-        match id {
-            Ok(id) if id.is_empty() => self.empty += 1,
-            Ok(id) if self.ids.len() < MAX_APPS => self.ids.push(id),
-            Ok(_) | Err(Why::TooLong) => self.too_long += 1,
-            Err(_) => self.wrong += 1,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Apps {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-
-        impl<'de> Visitor<'de> for List {
-            type Value = Apps;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of app ids")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Apps, A::Error> {
-                let mut apps = Apps::default();
-                while let Some(app) = list.next_element::<&RawValue>()? {
-                    apps.add(piece::<Json>(app).and_then(|app| text(&app)));
-                }
-                Ok(apps)
-            }
-        }
-
-        deserializer.deserialize_seq(List)
-    }
-}
-
-/// A value that is there.
-fn present(value: Option<&RawValue>) -> Result<&RawValue, Why> {
-    match value {
-        None => Err(Why::Missing),
-        Some(value) if value.get() == "null" => Err(Why::Null),
-        Some(value) => Ok(value),
-    }
-}
-
-/// Reads a piece of the document. That it is JSON is known, so it is of another type, or a number without bounds.
-fn piece<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Result<T, Why> {
-    serde_json::from_str(value.get()).map_err(|_unfit| Why::Type)
-}
-
-fn text(value: &Json) -> Result<Text, Why> {
-    let text = value.as_str().ok_or(Why::Type)?;
-    if text.len() <= MAX_TEXT_BYTES { Ok(text.into()) } else { Err(Why::TooLong) }
-}
-
-/// A number that is not negative, whole or not; also one in quotes.
-fn amount(value: &Json) -> Result<f64, Why> {
-    let number = number(value)?.as_f64().ok_or(Why::Type)?;
-    if number < 0.0 { Err(Why::Negative) } else { Ok(number) }
-}
-
-/// A whole number, or one with decimals if it is none or does not fit.
-fn whole(value: &Json) -> Result<Value, Why> {
-    let number = number(value)?;
-    match (number.as_i64(), number.as_f64()) {
-        (Some(whole), _) => Ok(whole.into()),
-        (None, Some(fraction)) => Ok(fraction.into()),
-        (None, None) => Err(Why::Type),
-    }
-}
-
-fn not_negative(value: Value) -> Result<Value, Why> {
-    if value.as_f64().is_some_and(|number| number < 0.0) { Err(Why::Negative) } else { Ok(value) }
-}
-
-/// A number, as it is or in quotes; never NaN or infinite.
-fn number(value: &Json) -> Result<Cow<'_, serde_json::Number>, Why> {
-    if let Json::Number(number) = value {
-        return Ok(Cow::Borrowed(number));
-    }
-    let text = value.as_str().ok_or(Why::Type)?.trim();
-    let whole = text.parse::<i64>().ok().map(Into::into);
-    let parsed = whole.or_else(|| serde_json::Number::from_f64(text.parse().ok()?));
-    parsed.map(Cow::Owned).ok_or(Why::Type)
 }
 
 #[cfg(test)]

@@ -35,9 +35,9 @@ pub(super) const TABLE: Table = Table {
             "apps",
             Two,
             &[
-                count("active_docs_count", Docs::Active),
-                count("loaded_docs_count", Docs::Loaded),
-                count("in_memory_docs_count", Docs::InMemory),
+                whole("active_docs_count", health::ACTIVE_DOCS.count, Two),
+                whole("loaded_docs_count", health::LOADED_DOCS.count, Two),
+                whole("in_memory_docs_count", health::IN_MEMORY_DOCS.count, Two),
                 whole("calls", health::CALLS, Two),
                 whole("selections", health::SELECTIONS, Two),
                 text("active_docs", Text::Ids(Docs::Active), Nine),
@@ -92,8 +92,4 @@ const fn whole(name: &'static str, of: kinds::Field, since: Generation) -> Field
 
 const fn text(name: &'static str, text: Text, since: Generation) -> Field {
     Field { name, content: Content::Text(text), since }
-}
-
-const fn count(name: &'static str, docs: Docs) -> Field {
-    Field { name, content: Content::Count(docs), since: Two }
 }

@@ -46,8 +46,6 @@ pub(super) enum Content {
     Whole(kinds::Field),
     /// True or false.
     Truth(kinds::Field),
-    /// How many entries a list has.
-    Count(Docs),
     /// Text.
     Text(Text),
 }
@@ -161,7 +159,6 @@ impl Content {
         match self {
             Self::Whole(field) => whole(row.value(*field)?).map(FieldValue::Int),
             Self::Truth(field) => truth(row.value(*field)?).map(FieldValue::Bool),
-            Self::Count(docs) => i64::try_from(row.list(docs.fields().ids)?.len()).ok().map(FieldValue::Int),
             Self::Text(text) => text.text(row).map(FieldValue::Text),
         }
     }
@@ -179,9 +176,12 @@ impl Text {
             Self::AppName => row
                 .text(user_event::APP_ID)
                 .map(|_| Cow::Borrowed(row.text(user_event::APP_NAME).unwrap_or(derive::UNKNOWN_APP))),
-            Self::Uptime => row
-                .text(engine_health::STARTED)
-                .map(|started| Cow::Owned(derive::uptime(started, row.event.time))),
+            Self::Uptime => {
+                let started = row.text(engine_health::STARTED);
+                // An engine that tells its version, but not this, has an empty one.
+                let started = started.or_else(|| row.text(engine_health::VERSION).map(|_| ""));
+                started.map(|started| Cow::Owned(derive::uptime(started, row.event.time)))
+            }
             Self::Ids(docs) => docs.list(row, derive::joined_ids),
             Self::Names(docs) => docs.names(row, false),
             Self::SessionApps(docs) => docs.names(row, true),

@@ -86,11 +86,16 @@ pub(crate) fn health(answer: &serde_json::Value, labels: &[(&'static str, &str)]
         ("/apps/in_memory_docs", engine_health::IN_MEMORY_DOCS),
     ] {
         if let Some(ids) = answer.pointer(pointer).map(scalar) {
-            found.extend([(docs.names, names(&ids)), (docs.ids, ids)]);
+            found.extend([(docs.count, count(&ids)), (docs.names, names(&ids)), (docs.ids, ids)]);
         }
     }
     let labels = Arc::new(labels.iter().copied().collect::<LabelSet>());
     Event::new(engine_health::KIND, &labels, Body::Measurement(fields(found))).at(NOW)
+}
+
+fn count(ids: &Value) -> Value {
+    let Value::List(ids) = ids else { panic!("{ids} is no list") };
+    Value::Int(ids.len().try_into().unwrap())
 }
 
 /// The names of the apps with these ids.

@@ -22,6 +22,8 @@ fn written(event: &Event) -> String {
 fn apps() -> Event {
     let list = |texts: &[&str]| Value::List(texts.iter().map(|text| Value::from(*text)).collect());
     let values = [
+        (engine_health::ACTIVE_DOCS.count, 2.into()),
+        (engine_health::LOADED_DOCS.count, 1.into()),
         (engine_health::ACTIVE_DOCS.ids, list(&["1", "SessionApp_2"])),
         (engine_health::ACTIVE_DOCS.names, list(&["Sales", "SessionApp_2"])),
         (engine_health::LOADED_DOCS.ids, list(&["1"])),
@@ -79,9 +81,39 @@ fn lists_of_apps_are_written_when_they_are_included() {
 }
 
 #[test]
+fn the_number_of_apps_is_that_of_the_engine_not_that_of_the_list() {
+    let values = [
+        (engine_health::LOADED_DOCS.count, 10_007.into()),
+        (engine_health::LOADED_DOCS.ids, Value::List(vec!["1".into()])),
+    ];
+    insta::assert_snapshot!(written(&event(engine_health::KIND, Body::Measurement(fields(values)))), @r#"apps host="sense1" zone="3" | loaded_docs Text("") | loaded_docs_count Int(10007) | loaded_docs_names Text("") | loaded_session_docs_names Text("")"#);
+}
+
+#[test]
+fn an_engine_that_does_not_say_when_it_was_started_has_an_empty_uptime() {
+    let event =
+        event(engine_health::KIND, Body::Measurement(fields([(engine_health::VERSION, "12".into())])));
+    for naming in [Naming::ButlerSos, Naming::ButlerSos9, Naming::ButlerSos2] {
+        let point = points(InfluxDialect { naming, ..InfluxDialect::default() }, &event).remove(0);
+        let named: Vec<_> = point.fields.iter().map(|(name, value)| format!("{name} {value:?}")).collect();
+        assert_eq!(named, [r#"uptime Text("")"#, r#"version Text("12")"#], "{naming:?}");
+    }
+}
+
+#[test]
+fn numbers_lose_no_more_than_the_database_demands() {
+    let values = [
+        (engine_health::FREE_MB, 9_007_199_254_740_993_i64.into()),
+        (engine_health::ALLOCATED_MB, (-0.5).into()),
+        (engine_health::COMMITTED_MB, u64::MAX.into()),
+    ];
+    insta::assert_snapshot!(written(&event(engine_health::KIND, Body::Measurement(fields(values)))), @r#"mem host="sense1" zone="3" | allocated Int(-1) | comitted Int(9223372036854775807) | free Int(9007199254740993)"#);
+}
+
+#[test]
 fn native_naming_is_the_mechanical_form_for_every_kind() {
     let dialect = InfluxDialect { naming: Naming::Native, ..InfluxDialect::default() };
-    insta::assert_snapshot!(shown(&points(dialect, &apps())), @r#"qlik_engine_health host="sense1" zone="3" | apps_active_docs Text("1,SessionApp_2") | apps_active_docs_names Text("Sales,SessionApp_2") | apps_loaded_docs Text("1") | mem_free_mb Float(-0.5)"#);
+    insta::assert_snapshot!(shown(&points(dialect, &apps())), @r#"qlik_engine_health host="sense1" zone="3" | apps_active_docs Text("1,SessionApp_2") | apps_active_docs_count Int(2) | apps_active_docs_names Text("Sales,SessionApp_2") | apps_loaded_docs Text("1") | apps_loaded_docs_count Int(1) | mem_free_mb Float(-0.5)"#);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use senseops_core::{
     Body, Event, EventId, Fields, Kind, LabelSet, Level, Record, Severity, State, Timestamp,
 };
 use senseops_dialect::{Message, MqttDialect, Naming, UserEventTopics, check_topic};
-use senseops_qlik::kinds::{server, target_up, user_event};
+use senseops_qlik::kinds::{engine_health, server, target_up, user_event};
 use serde_json::Value;
 
 use crate::butler_sos::{LABELS, health, user_event};
@@ -74,6 +74,23 @@ fn a_value_that_is_missing_costs_only_its_own_message() {
         )
         .collect();
     assert_eq!(published(&MqttDialect::default(), &health(&input, LABELS)), expected);
+}
+
+#[test]
+fn numbers_are_published_with_all_their_digits() {
+    let values = [
+        (engine_health::FREE_MB, 31.245_270_191_439_438.into()),
+        (engine_health::TOTAL_PCT, (-3.0).into()),
+        (engine_health::CALLS, 9_007_199_254_740_993_i64.into()),
+        (engine_health::SELECTIONS, u64::MAX.into()),
+    ];
+    let event = event(engine_health::KIND, &[(server::HOST, "QLIKSRV1")], Body::Measurement(fields(values)));
+    insta::assert_snapshot!(shown(&published(&MqttDialect::default(), &event)), @"
+    butler-sos/QLIKSRV1/mem/free 31.245270191439438
+    butler-sos/QLIKSRV1/cpu/total -3
+    butler-sos/QLIKSRV1/apps/calls 9007199254740993
+    butler-sos/QLIKSRV1/apps/selections 18446744073709551615
+    ");
 }
 
 #[test]

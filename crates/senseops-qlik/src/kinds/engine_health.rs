@@ -9,6 +9,8 @@ use super::Field;
 /// What is told about a list of apps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Docs {
+    /// How many there are, also if not all are listed.
+    pub count: Field,
     /// Their ids, in the engine's order. A list of texts.
     pub ids: Field,
     /// Their names in the same order, the id where no name is known. A list of texts, there if any name is known.
@@ -56,11 +58,11 @@ pub const TOTAL_USERS: Field = Field::within(USERS, "total");
 /// The map of what is about apps.
 pub const APPS: &str = "apps";
 /// The apps that somebody uses.
-pub const ACTIVE_DOCS: Docs = Docs::of("active_docs", "active_docs_names");
+pub const ACTIVE_DOCS: Docs = Docs::of("active_docs_count", "active_docs", "active_docs_names");
 /// The apps that are open.
-pub const LOADED_DOCS: Docs = Docs::of("loaded_docs", "loaded_docs_names");
+pub const LOADED_DOCS: Docs = Docs::of("loaded_docs_count", "loaded_docs", "loaded_docs_names");
 /// The apps that are in memory.
-pub const IN_MEMORY_DOCS: Docs = Docs::of("in_memory_docs", "in_memory_docs_names");
+pub const IN_MEMORY_DOCS: Docs = Docs::of("in_memory_docs_count", "in_memory_docs", "in_memory_docs_names");
 /// Calls since the engine was started.
 pub const CALLS: Field = Field::within(APPS, "calls");
 /// Selections since the engine was started.
@@ -80,7 +82,8 @@ pub const REPLACED: Field = Field::within(CACHE, "replaced");
 pub const BYTES_ADDED: Field = Field::within(CACHE, "bytes_added");
 
 impl Docs {
-    const fn of(ids: &'static str, names: &'static str) -> Self {
-        Self { ids: Field::within(APPS, ids), names: Field::within(APPS, names) }
+    const fn of(count: &'static str, ids: &'static str, names: &'static str) -> Self {
+        let within = Field::within;
+        Self { count: within(APPS, count), ids: within(APPS, ids), names: within(APPS, names) }
     }
 }

@@ -99,8 +99,8 @@ impl Server {
         self.free_mb = number(engine_health::FREE_MB);
         self.sessions = number(engine_health::ACTIVE_SESSIONS);
         self.users = number(engine_health::ACTIVE_USERS);
-        self.apps = match engine_health::IN_MEMORY_DOCS.ids.of(fields) {
-            Some(Value::List(apps)) => apps.len(),
+        self.apps = match engine_health::IN_MEMORY_DOCS.count.of(fields) {
+            Some(Value::Int(count)) => usize::try_from(*count).unwrap_or(0),
             _ => 0,
         };
     }
