@@ -1,6 +1,6 @@
 //! What an operator writes about the servers to poll.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use senseops_core::settings::{Span, Warning};
 use senseops_core::{LabelSet, PlanError, PlannedSource, Schedule, SourceConfig};
@@ -54,6 +54,23 @@ impl HealthcheckConfig {
         Self { servers: servers.into_iter().collect(), ..Self::default() }
     }
 
+    /// The names of the components of the servers, in their order. Of servers whose names give the same, those after the
+    /// first are numbered, so that none changes the name of another.
+    fn parts(&self) -> Vec<String> {
+        let servers = self.servers.iter().enumerate();
+        let wanted: Vec<String> = servers.map(|(index, server)| part_of(&server.name, index)).collect();
+        let (own, mut taken) = (HashSet::<&String>::from_iter(&wanted), HashSet::new());
+        let part = |part: &String| {
+            if taken.insert(part.clone()) {
+                return part.clone();
+            }
+            let numbered = (2_u32..).map(|number| format!("{part}_{number}"));
+            let mut free = numbered.filter(|part| !own.contains(part) && taken.insert(part.clone()));
+            free.next().unwrap_or_default()
+        };
+        wanted.iter().map(part).collect()
+    }
+
     /// What is lost because the address of this server, the setting `key`, is that of plain HTTP.
     fn without_tls(&self, server: &ServerConfig, key: &str) -> impl Iterator<Item = Warning> {
         let no_tls = TlsSettings::default();
@@ -105,15 +122,9 @@ impl SourceConfig for HealthcheckConfig {
             return Err(PlanError::at("servers", message));
         }
         let schedule = Schedule { interval: self.interval, timeout: self.timeout };
+        let parts = self.parts();
         let mut planned = Vec::with_capacity(self.servers.len());
-        let mut names = HashMap::new();
-        for (index, server) in self.servers.into_iter().enumerate() {
-            let part = part_of(&server.name, index);
-            if let Some(other) = names.insert(part.clone(), server.name.clone()) {
-                let message =
-                    format!("{:?} would be the component {part:?}, and so would {other:?}", server.name);
-                return Err(PlanError::at(format!("servers.{index}.name"), message));
-            }
+        for (index, (server, part)) in self.servers.into_iter().zip(parts).enumerate() {
             let server = Server::new(server, index, &self.tls, &self.headers);
             planned.push(PlannedSource::part(part, server.polled(schedule)));
         }
@@ -123,7 +134,14 @@ impl SourceConfig for HealthcheckConfig {
     fn warnings(&self) -> Vec<Warning> {
         let mut warnings = self.tls.warnings("tls");
         warnings.extend(self.headers.warnings("headers"));
-        for (index, server) in self.servers.iter().enumerate() {
+        let mut names = HashSet::new();
+        for (index, (server, part)) in self.servers.iter().zip(self.parts()).enumerate() {
+            if !names.insert(&server.name) {
+                let message = format!(
+                    "another server has this name too; this one is the component {part}, and events of the two are told apart by their other labels alone"
+                );
+                warnings.push(Warning::at(format!("servers.{index}.name"), message));
+            }
             warnings.extend(server.tls.warnings(&format!("servers.{index}.tls")));
             warnings.extend(server.headers.warnings(&format!("servers.{index}.headers")));
             if server.url.is_plain() {
@@ -194,11 +212,20 @@ mod tests {
     }
 
     #[test]
+    fn servers_of_one_name_are_numbered_and_leave_the_others_theirs() {
+        let names = ["Server 1", "SERVER-1", "Server 1", "Server 1 2"];
+        let servers = names.map(|name| ServerConfig::new(name, "https://a".parse().unwrap()));
+        let config = HealthcheckConfig::of(servers);
+        let warnings = config.warnings().into_iter();
+        let said: Vec<_> = warnings.map(|warning| format!("{}: {}", warning.key, warning.message)).collect();
+        insta::assert_snapshot!(said.join("\n"), @"servers.2.name: another server has this name too; this one is the component server_1_4, and events of the two are told apart by their other labels alone");
+        let parts: Vec<_> = config.plan().unwrap().into_iter().filter_map(|planned| planned.part).collect();
+        assert_eq!(parts, ["server_1", "server_1_3", "server_1_4", "server_1_2"]);
+    }
+
+    #[test]
     fn what_cannot_be_planned_is_explained() {
         insta::assert_snapshot!(refused("interval: 30s"), @r#"servers: expected at least one server: { name: Server1, url: "https://server1.company.net:4747" }"#);
-        let twice =
-            "servers:\n- { name: Server-1, url: 'https://a' }\n- { name: SERVER 1, url: 'https://b' }";
-        insta::assert_snapshot!(refused(twice), @r#"servers.1.name: "SERVER 1" would be the component "server_1", and so would "Server-1""#);
     }
 
     #[test]
