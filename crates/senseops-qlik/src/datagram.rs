@@ -14,25 +14,27 @@ pub enum Malformed {
     /// Its first field is no known type, and it is not of the form without a type either.
     #[error("the first field is no known type")]
     UnknownType,
-    /// A known type, but not even the fields without which it says nothing.
-    #[error("the datagram has too few fields")]
-    TooFewFields,
 }
 
 impl Malformed {
-    /// The class of the reason, for counters: `empty`, `unknown_type`, `too_few_fields`.
+    /// The class of the reason, for counters: `empty`, `unknown_type`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Empty => "empty",
             Self::UnknownType => "unknown_type",
-            Self::TooFewFields => "too_few_fields",
         }
     }
 }
 
-/// The type that a first field names. Appenders in use write `/type/`, `type`, `/type//` and any case.
-pub(crate) fn type_name(field: &str) -> &str {
-    field.trim_matches('/')
+/// Whether a first field names this type: in any case, and less its first two slashes, as Butler SOS reads it.
+pub(crate) fn is_type(field: &str, name: &str) -> bool {
+    let mut slashes = 0;
+    let letters = field.bytes().filter(|byte| {
+        let is_slash = *byte == b'/';
+        slashes += u32::from(is_slash);
+        !is_slash || slashes > 2
+    });
+    letters.map(|letter| letter.to_ascii_lowercase()).eq(name.bytes())
 }
 
 /// The datagram without the line end that a layout with `%newline` adds.

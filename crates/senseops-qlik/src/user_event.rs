@@ -2,7 +2,7 @@
 //!
 //! A datagram is
 //! `[<type>;]<host>;<command>;<user directory>;<user id>[;<origin>;<context>;<message>]`, where the message may
-//! contain `;`. The appenders of Butler SOS send the types `/qseow-proxy-session/` and `/qseow-proxy-connection/`,
+//! contain `;`. With a type, any fields at the end may be missing. The appenders of Butler SOS send the types `/qseow-proxy-session/` and `/qseow-proxy-connection/`,
 //! those of Butler 5 and 6 `/proxy-session/` and `/proxy-connection/`; Butler before version 5 has no type and ends
 //! with the user id.
 //! There is no time, level or sequence number in it.
@@ -28,9 +28,9 @@ pub struct UserEventDatagram<'a> {
     /// What the datagram says that it is; `None` in the form without a type.
     pub message_type: Option<MessageType>,
     /// The Sense node, as it calls itself.
-    pub host: Cow<'a, str>,
+    pub host: Option<Cow<'a, str>>,
     /// What the user did: one of [`Command`], or whatever else was sent.
-    pub command: Cow<'a, str>,
+    pub command: Option<Cow<'a, str>>,
     /// The user directory, such as a Windows domain.
     pub user_directory: Option<Cow<'a, str>>,
     /// The user's name in the directory.
@@ -72,25 +72,25 @@ pub enum Command {
 /// Reads a user event datagram of any generation.
 ///
 /// # Errors
-/// When it is empty, of no known type, or does not even have a host and a command.
+/// When it is empty or of no known type.
 pub fn parse(text: &str) -> Result<UserEventDatagram<'_>, Malformed> {
     let text = datagram::without_line_end(text);
     if text.is_empty() {
         return Err(Malformed::Empty);
     }
-    let (first, rest) = text.split_once(';').unwrap_or((text, ""));
+    let (first, rest) = text.split_once(';').map_or((text, None), |(first, rest)| (first, Some(rest)));
     let message_type = MessageType::parse(first);
     let fields = match message_type {
         Some(_) => rest,
-        None if begins_with_host(first, rest) => text,
+        None if begins_with_host(first, rest) => Some(text),
         None => return Err(Malformed::UnknownType),
     };
-    let mut fields = fields.splitn(7, ';');
+    let mut fields = fields.into_iter().flat_map(|fields| fields.splitn(7, ';'));
     let mut next = |limit| fields.next().map(|field| clean(field, limit));
     Ok(UserEventDatagram {
         message_type,
-        host: next(MAX_NAME).ok_or(Malformed::TooFewFields)?,
-        command: next(MAX_NAME).ok_or(Malformed::TooFewFields)?,
+        host: next(MAX_NAME),
+        command: next(MAX_NAME),
         user_directory: next(MAX_NAME),
         user_id: next(MAX_NAME),
         origin: next(MAX_ORIGIN),
@@ -101,15 +101,15 @@ pub fn parse(text: &str) -> Result<UserEventDatagram<'_>, Malformed> {
 
 /// Whether this is the form without a type, in which the command is the second field. A field in slashes is a type
 /// that we do not know, never a host.
-fn begins_with_host(first: &str, rest: &str) -> bool {
-    let second = rest.split(';').next().unwrap_or_default();
-    !first.starts_with('/') && Command::parse(second).is_some()
+fn begins_with_host(first: &str, rest: Option<&str>) -> bool {
+    let second = rest.and_then(|rest| rest.split(';').next());
+    !first.starts_with('/') && second.and_then(Command::parse).is_some()
 }
 
 impl UserEventDatagram<'_> {
     /// The command, if it is one that Sense is known to send.
     pub fn known_command(&self) -> Option<Command> {
-        Command::parse(&self.command)
+        self.command.as_deref().and_then(Command::parse)
     }
 
     /// The id of the app that was accessed, spelled as in the context. Only a context that ends with the id or goes
@@ -146,10 +146,9 @@ impl MessageType {
         }
     }
 
-    /// The type that a first field names, in any case and with any slashes around it.
+    /// The type that a first field names.
     fn parse(field: &str) -> Option<Self> {
-        let name = datagram::type_name(field);
-        Self::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|known| datagram::is_type(field, known.as_str()))
     }
 }
 
@@ -196,9 +195,20 @@ mod tests {
     }
 
     #[test]
+    fn a_type_is_enough() {
+        for text in ["/qseow-proxy-session/", "//QSEOW-Proxy-Session\r\n", "qseow-proxy-session//"] {
+            let datagram = parse(text).unwrap();
+            assert_eq!(datagram.message_type, Some(MessageType::QseowProxySession), "{text}");
+            assert_eq!((datagram.host, datagram.command, datagram.user_id), (None, None, None), "{text}");
+        }
+        let datagram = parse("/proxy-connection/;sense1").unwrap();
+        assert_eq!((datagram.host.as_deref(), datagram.command), (Some("sense1"), None));
+    }
+
+    #[test]
     fn an_unknown_command_is_kept_as_text() {
         let datagram = parse("/proxy-session/;sense1;Steal session;LAB;anna").unwrap();
-        assert_eq!(datagram.command, "Steal session");
+        assert_eq!(datagram.command.as_deref(), Some("Steal session"));
         assert_eq!(datagram.known_command(), None);
     }
 
@@ -209,8 +219,9 @@ mod tests {
             ("\r\n", "empty"),
             ("/qseow-engine/;14;…", "unknown_type"),
             ("hello", "unknown_type"),
-            ("/proxy-session/", "too_few_fields"),
-            ("/proxy-session/;sense1", "too_few_fields"),
+            ("//proxy-session//;sense1;Start session", "unknown_type"),
+            ("proxy-session///", "unknown_type"),
+            (";sense1;Start session", "unknown_type"),
         ] {
             assert_eq!(parse(text).unwrap_err().as_str(), expected, "{text:?}");
         }

@@ -38,8 +38,8 @@ impl UserEvents {
             user_event::MESSAGE_TYPE,
             datagram.message_type.map(|message_type| Text::const_new(message_type.as_str())),
         );
-        add(user_event::HOST, text(Some(&datagram.host)));
-        add(user_event::COMMAND, text(Some(&datagram.command)));
+        add(user_event::HOST, text(datagram.host.as_ref()));
+        add(user_event::COMMAND, text(datagram.command.as_ref()));
         add(user_event::USER_DIRECTORY, text(datagram.user_directory.as_ref()));
         add(user_event::USER_ID, text(datagram.user_id.as_ref()));
         add(user_event::ORIGIN, text(datagram.origin.as_ref()));

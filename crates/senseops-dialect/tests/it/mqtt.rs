@@ -133,6 +133,17 @@ fn what_a_datagram_does_not_have_is_left_out() {
     "#);
 }
 
+/// As under 9; the newest generation published empty text and `undefined`.
+#[test]
+fn a_datagram_of_one_or_two_fields_is_a_user_event() {
+    let published = ["/qseow-proxy-session/", "/qseow-proxy-session/;pro2-win1"]
+        .map(|datagram| shown(&published(&named(Naming::ButlerSos9), &user_event(datagram, &[]))));
+    insta::assert_snapshot!(published.concat(), @r#"
+    qliksense/userevent {"messageType":"qseow-proxy-session","tags":{"qs_env":"dev"}}
+    qliksense/userevent {"messageType":"qseow-proxy-session","host":"pro2-win1","tags":{"qs_env":"dev"}}
+    "#);
+}
+
 #[test]
 fn a_topic_that_is_off_gets_nothing() {
     let event = user_event(vector("U1", "N1").0.as_str().unwrap(), &[]);

@@ -50,7 +50,7 @@ impl SourceHarness for Senders {
         match behaviour {
             OriginBehaviour::Answer => true,
             OriginBehaviour::Garbage => {
-                for datagram in [&b""[..], b";;;;;;;;", b"/proxy-session/", &vec![0xff; 60_000]] {
+                for datagram in [&b""[..], b";;;;;;;;", b"//proxy-session//", &vec![0xff; 60_000]] {
                     origin.socket.send(datagram).unwrap();
                 }
                 true
