@@ -84,7 +84,7 @@ impl Serialize for LabelSet {
     }
 }
 
-/// From a map of texts; a number or a truth value is taken as it is written.
+/// From a map of names that are not empty to texts; a number or a truth value is taken as it is written.
 impl<'de> Deserialize<'de> for LabelSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Labels;
@@ -99,6 +99,9 @@ impl<'de> Deserialize<'de> for LabelSet {
             fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<LabelSet, A::Error> {
                 let mut set = LabelSet::default();
                 while let Some(name) = map.next_key::<String>()? {
+                    if name.trim().is_empty() {
+                        return Err(serde::de::Error::custom("a label must have a name"));
+                    }
                     let LabelText(text) = map.next_value()?;
                     set.set(name, text);
                 }
@@ -164,5 +167,13 @@ mod tests {
     fn labels_written_as_numbers_are_texts() {
         let labels: LabelSet = serde_json::from_str(r#"{"zone": 3, "live": true}"#).unwrap();
         assert_eq!(labels.to_string(), "live=true,zone=3");
+    }
+
+    #[test]
+    fn a_label_without_a_name_is_refused() {
+        for name in ["", " ", "\\t"] {
+            let error = serde_json::from_str::<LabelSet>(&format!(r#"{{"{name}": "prod"}}"#)).unwrap_err();
+            assert_eq!(error.to_string().split(" at ").next(), Some("a label must have a name"), "{name:?}");
+        }
     }
 }

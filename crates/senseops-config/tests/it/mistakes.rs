@@ -15,6 +15,17 @@ fn a_number_where_text_is_expected() {
 }
 
 #[test]
+fn a_label_without_a_name() {
+    assert_snapshot!(problems_of("
+pipeline: { labels: { '': prod } }
+sources: { udp: { users: { listen: '127.0.0.1:9997', labels: { zone: 3, ' ': x } } } }
+"), @"
+    sos.yaml:2:13: pipeline.labels: a label must have a name
+    sos.yaml:3:54: sources.udp.users.labels: a label must have a name
+    ");
+}
+
+#[test]
 fn a_number_out_of_range() {
     assert_snapshot!(problems_of(&with("sinks: { influx: { main: { url: x, database: y, version: 1000 } } }")), @"sos.yaml:4:58: sinks.influx.main.version: expected a whole number from 0 to 255, found the number 1000");
 }
