@@ -34,8 +34,8 @@ pub struct InfluxConfig {
     pub naming: Naming,
     /// Which lists of apps are written. Default: none.
     pub include: IncludedDocs,
-    /// How many series each measurement may have, counted since the start. Points that would begin another are refused.
-    /// Default 100,000.
+    /// How many series each measurement may have, counted over a rolling day. Points that would begin another are
+    /// refused. Default 100,000.
     pub max_series: NonZeroU32,
 }
 

@@ -3,11 +3,14 @@
 //! A series is a measurement with its tags. InfluxDB holds all of them in memory, so a tag whose text is never the same,
 //! such as the id of a session, ends with a database that cannot start any more. Points of series that are known go on
 //! when the limit is reached; those that would begin another are refused.
+//!
+//! Series are counted over a rolling day, in halves: one that had no point in this half and the one before is forgotten.
+//! So users who are gone make room for new ones, and a limit fits a program that runs for years.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tracing::warn;
@@ -16,7 +19,10 @@ use tracing::warn;
 /// keeps a mistake from eating memory.
 pub(crate) const MAX_MEASUREMENTS: usize = 256;
 
-/// The series that were written since the start, as far as they fit.
+/// A series is known for one to two of these after its last point.
+const HALF_DAY: Duration = Duration::from_hours(12);
+
+/// The series that were written of late, as far as they fit.
 ///
 /// A series is known by 64 bits, some 20 bytes with what a table needs around them. Two series may be taken for one, in
 /// which case one more is let through.
@@ -24,14 +30,23 @@ pub(crate) const MAX_MEASUREMENTS: usize = 256;
 pub(crate) struct SeriesLimit {
     component: String,
     max_series: usize,
-    known: HashSet<u64>,
-    measurements: HashMap<Arc<str>, Measurement>,
     hasher: RandomState,
+    begun: Instant,
+    /// Taken once per batch, when its lines are made and their series are hashed.
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Which half of a day it is, counted from the start.
+    half: u64,
+    measurements: HashMap<Arc<str>, Measurement>,
 }
 
 #[derive(Debug, Default)]
 struct Measurement {
-    series: usize,
+    /// The half in which each series had its last point.
+    series: HashMap<u64, u64>,
     is_told: bool,
 }
 
@@ -51,39 +66,72 @@ impl SeriesLimit {
         Self {
             component: component.to_owned(),
             max_series,
-            known: HashSet::new(),
-            measurements: HashMap::new(),
             hasher: RandomState::new(),
+            begun: Instant::now(),
+            seen: Mutex::default(),
         }
     }
 
-    /// Whether a point of this series may be written. `series` identifies it among all series of all measurements.
-    pub(crate) fn admit(&mut self, measurement: &str, series: &[u8]) -> Result<(), OverLimit> {
-        let hash = self.hasher.hash_one(series);
-        if self.known.contains(&hash) { Ok(()) } else { self.begin(measurement, hash) }
+    /// Which of these points may not be written now: their positions, in order, and why. A point is told by the name of
+    /// its measurement and by what identifies its series among those of all measurements.
+    pub(crate) fn refused<'p>(
+        &self,
+        points: impl Iterator<Item = (&'p str, &'p [u8])>,
+        now: Instant,
+    ) -> Vec<(usize, OverLimit)> {
+        let hash = |(measurement, series): (&'p str, &[u8])| (measurement, self.hasher.hash_one(series));
+        let points: Vec<(&str, u64)> = points.map(hash).collect();
+        let half = now.duration_since(self.begun).as_secs() / HALF_DAY.as_secs();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.forget_before(half);
+        let judged = points.into_iter().enumerate();
+        judged
+            .filter_map(|(at, (name, series))| Some((at, self.admit(&mut seen, name, series).err()?)))
+            .collect()
     }
 
-    fn begin(&mut self, name: &str, hash: u64) -> Result<(), OverLimit> {
-        let is_full = self.measurements.len() >= MAX_MEASUREMENTS;
-        let (name, measurement) = match self.measurements.entry(name.into()) {
-            Entry::Vacant(_) if is_full => return Err(OverLimit::Measurements),
-            Entry::Vacant(entry) => (Arc::clone(entry.key()), entry.insert(Measurement::default())),
-            Entry::Occupied(entry) => (Arc::clone(entry.key()), entry.into_mut()),
-        };
-        if measurement.series < self.max_series {
-            measurement.series += 1;
-            self.known.insert(hash);
+    fn admit(&self, seen: &mut Seen, name: &str, series: u64) -> Result<(), OverLimit> {
+        let Seen { half, measurements } = seen;
+        if !measurements.contains_key(name) {
+            if measurements.len() >= MAX_MEASUREMENTS {
+                return Err(OverLimit::Measurements);
+            }
+            measurements.insert(name.into(), Measurement::default());
+        }
+        let Some(measurement) = measurements.get_mut(name) else { return Ok(()) };
+        if let Some(last) = measurement.series.get_mut(&series) {
+            *last = *half;
+            return Ok(());
+        }
+        if measurement.series.len() < self.max_series {
+            measurement.series.insert(series, *half);
             return Ok(());
         }
         if !measurement.is_told {
             measurement.is_told = true;
-            let (component, measurement, max_series) = (&self.component, &*name, self.max_series);
+            let (component, measurement, max_series) = (&self.component, name, self.max_series);
             warn!(
                 component,
                 measurement, max_series, "limit of series reached, points of further ones are refused"
             );
         }
-        Err(OverLimit::Series { measurement: name, max_series: self.max_series })
+        Err(OverLimit::Series { measurement: name.into(), max_series: self.max_series })
+    }
+}
+
+impl Seen {
+    /// A new half begins: what had no point since the last one began is forgotten.
+    fn forget_before(&mut self, half: u64) {
+        if half <= self.half {
+            return;
+        }
+        self.half = half;
+        self.measurements.retain(|_, measurement| {
+            measurement.is_told = false;
+            measurement.series.retain(|_, last| *last + 1 >= half);
+            measurement.series.shrink_to_fit();
+            !measurement.series.is_empty()
+        });
     }
 }
 
@@ -105,35 +153,65 @@ mod tests {
         SeriesLimit::new("influx.main", max_series)
     }
 
+    /// Whether points of these series of a measurement `m` are written, so many halves of a day after the start.
+    fn admitted<const N: usize>(limit: &SeriesLimit, halves: u32, series: [&str; N]) -> [bool; N] {
+        series.map(|series| {
+            let point = std::iter::once(("m", series.as_bytes()));
+            limit.refused(point, limit.begun + HALF_DAY * halves).is_empty()
+        })
+    }
+
     #[test]
     fn known_series_go_on_when_the_limit_is_reached() {
-        let mut limit = limit(2);
-        let admitted =
-            ["a", "b", "a", "c", "b", "c"].map(|series| limit.admit("m", series.as_bytes()).is_ok());
-        assert_eq!(admitted, [true, true, true, false, true, false]);
+        let limit = limit(2);
+        let points = ["a", "b", "a", "c", "b", "d"].map(|series| ("m", series.as_bytes()));
+        let refused = limit.refused(points.into_iter(), Instant::now());
+        assert_eq!(refused.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [3, 5]);
+        insta::assert_snapshot!(refused[0].1, @"the measurement m has reached its limit of 2 series");
     }
 
     #[test]
     fn each_measurement_has_a_limit_of_its_own() {
-        let mut limit = limit(1);
-        assert_eq!(limit.admit("m", b"m,a=1"), Ok(()));
-        assert_eq!(limit.admit("n", b"n,a=1"), Ok(()));
-        let refused = limit.admit("m", b"m,a=2").unwrap_err();
-        assert_eq!(refused, OverLimit::Series { measurement: "m".into(), max_series: 1 });
-        insta::assert_snapshot!(refused, @"the measurement m has reached its limit of 1 series");
+        let limit = limit(1);
+        let points = [("m", &b"m,a=1"[..]), ("n", b"n,a=1"), ("m", b"m,a=2")];
+        let refused = limit.refused(points.into_iter(), Instant::now());
+        assert_eq!(refused, [(2, OverLimit::Series { measurement: "m".into(), max_series: 1 })]);
+    }
+
+    #[test]
+    fn a_series_without_points_for_a_day_makes_room_for_another() {
+        let limit = limit(2);
+        assert_eq!(admitted(&limit, 0, ["a", "b", "c"]), [true, true, false]);
+        assert_eq!(admitted(&limit, 1, ["a", "c"]), [true, false], "b may still come back");
+        assert_eq!(admitted(&limit, 2, ["c", "b", "a"]), [true, false, true]);
+        assert_eq!(admitted(&limit, 3, ["d"]), [false], "a and c had points in the half before");
+        assert_eq!(admitted(&limit, 9, ["d", "e", "a"]), [true, true, false]);
+    }
+
+    #[test]
+    fn a_measurement_without_points_for_a_day_makes_room_for_another() {
+        let limit = limit(1);
+        let names: Vec<String> = (0..=MAX_MEASUREMENTS).map(|number| format!("m{number}")).collect();
+        let refused = |halves| {
+            let points = names.iter().map(|name| (name.as_str(), name.as_bytes()));
+            limit.refused(points, limit.begun + HALF_DAY * halves)
+        };
+        assert_eq!(refused(0), [(MAX_MEASUREMENTS, OverLimit::Measurements)]);
+        assert_eq!(admitted(&limit, 1, ["m"]), [false]);
+        assert_eq!(admitted(&limit, 2, ["m"]), [true]);
     }
 
     #[test]
     fn a_flood_of_series_and_measurements_takes_bounded_memory() {
-        let mut limit = limit(10);
-        for n in 0..10_000 {
-            let measurement = format!("m{}", n % 1000);
-            let series = format!("{measurement},user={n}");
-            // What it says is a matter of other tests.
-            let _admitted = limit.admit(&measurement, series.as_bytes()).is_ok();
+        let limit = limit(10);
+        let texts = (0..10_000).map(|n| (format!("m{}", n % 1000), format!("user={n}"))).collect::<Vec<_>>();
+        for halves in 0..3 {
+            let points = texts.iter().map(|(measurement, series)| (measurement.as_str(), series.as_bytes()));
+            let refused = limit.refused(points, limit.begun + HALF_DAY * halves);
+            assert_eq!(refused.len(), 10_000 - MAX_MEASUREMENTS * 10);
         }
-        assert_eq!(limit.measurements.len(), MAX_MEASUREMENTS);
-        assert_eq!(limit.known.len(), MAX_MEASUREMENTS * 10);
-        assert_eq!(limit.admit("another", b"another"), Err(OverLimit::Measurements));
+        let seen = limit.seen.lock().unwrap();
+        let known: usize = seen.measurements.values().map(|measurement| measurement.series.len()).sum();
+        assert_eq!((seen.measurements.len(), known), (MAX_MEASUREMENTS, MAX_MEASUREMENTS * 10));
     }
 }

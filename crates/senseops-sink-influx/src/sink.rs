@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use reqwest::StatusCode;
@@ -32,7 +32,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct InfluxFactory {
     config: InfluxConfig,
     /// Outlives each of the sinks, so that building another does not let more series in.
-    series: OnceLock<Arc<Mutex<SeriesLimit>>>,
+    series: OnceLock<Arc<SeriesLimit>>,
 }
 
 struct InfluxSink {
@@ -42,7 +42,7 @@ struct InfluxSink {
     config: InfluxConfig,
     /// How many bytes the last batch took, so that the next needs no growing buffer.
     last_bytes: AtomicUsize,
-    series: Arc<Mutex<SeriesLimit>>,
+    series: Arc<SeriesLimit>,
     meter: Meter,
     points: Counter,
     empty_events: Counter,
@@ -65,8 +65,7 @@ impl SinkFactory for InfluxFactory {
     async fn build(&self, build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         let config = &self.config;
         let max_series = usize::try_from(config.max_series.get()).unwrap_or(usize::MAX);
-        let series =
-            self.series.get_or_init(|| Arc::new(Mutex::new(SeriesLimit::new(&build.component, max_series))));
+        let series = self.series.get_or_init(|| Arc::new(SeriesLimit::new(&build.component, max_series)));
         Ok(Arc::new(InfluxSink {
             server: config.open(REQUEST_TIMEOUT, &build.files).await?,
             dialect: config.dialect(),
@@ -121,10 +120,9 @@ impl Sink for InfluxSink {
 
 impl InfluxSink {
     fn lines_of(&self, batch: &Batch) -> Lines {
-        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = Lines::of(batch, self.dialect, &mut series, self.last_bytes.load(Ordering::Relaxed));
+        let lines = Lines::of(batch, self.dialect, self.last_bytes.load(Ordering::Relaxed));
         self.last_bytes.store(lines.text.len(), Ordering::Relaxed);
-        lines
+        lines.within(&self.series, Instant::now())
     }
 
     async fn offer(&self, batch: &Batch, lines: &Lines) -> Result<(), WriteError> {

@@ -161,7 +161,6 @@ mod tests {
     use senseops_core::{Body, Event, Fields, Kind, LabelSet, Timestamp, Value};
 
     use super::*;
-    use crate::series::SeriesLimit;
 
     /// 2026-01-01T00:00:00Z.
     const MIDNIGHT: i64 = 1_767_225_600_000_000_000;
@@ -184,7 +183,7 @@ mod tests {
 
     fn ruled(error: &str, events: Vec<Event>) -> String {
         let batch = Batch::from(events);
-        let lines = Lines::of(&batch, InfluxDialect::default(), &mut SeriesLimit::new("influx.main", 100), 0);
+        let lines = Lines::of(&batch, InfluxDialect::default(), 0);
         let sent = Sent { batch: &batch, lines: &lines, dialect: InfluxDialect::default() };
         match verdict(error, sent) {
             WriteError::Partial { retry, refused } => format!("retry {retry:?} refused {refused:?}"),
