@@ -1,7 +1,7 @@
 //! Events as MQTT messages.
 //!
 //! Health becomes one message per value below the base topic, a user event one JSON object under topics that the
-//! operator names; any other kind one JSON object under a topic made of the kind and its labels.
+//! operator names; any other kind one JSON object under a topic made of the kind and what the event is about.
 
 mod health;
 mod topic;
@@ -16,6 +16,10 @@ use crate::naming::Generation;
 
 pub use self::topic::{InvalidTopic, check_topic};
 pub use self::user_event::UserEventTopics;
+
+/// The labels that say what an event is about, in the order of their levels. All others are tags: an operator who adds one
+/// must not move the topics that somebody subscribes to.
+const SUBJECTS: [&str; 3] = ["component", server::HOST, server::NAME];
 
 /// Makes messages of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +74,7 @@ impl MqttDialect {
         health::messages(event, generation, &server, publish);
     }
 
-    /// The whole event as JSON, under its kind and the texts of its labels in the order of their names.
+    /// The whole event as JSON, under its kind and what it is about.
     fn default_form(&self, event: &Event) -> Message {
         let mut topic = self.base_topic.clone();
         for (index, part) in event.kind.as_str().split('.').enumerate() {
@@ -79,7 +83,7 @@ impl MqttDialect {
             }
             topic::push_level(part, &mut topic);
         }
-        for (_, text) in event.labels.iter() {
+        for text in SUBJECTS.into_iter().filter_map(|label| event.labels.get(label)) {
             topic.push('/');
             topic::push_level(text, &mut topic);
         }

@@ -1,11 +1,11 @@
 //! One broker: where it is, who we are, and what it is told about us.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use rumqttc::{LastWill, MqttOptions, NetworkOptions, QoS, Transport};
 use senseops_core::{Build, BuildError};
 use senseops_net::{TlsSettings, Url, origin_of, resolve};
+use sha2::{Digest, Sha256};
 
 use crate::MqttConfig;
 
@@ -39,11 +39,11 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Reads secrets and certificates; connects to nothing.
+    /// Reads secrets and certificates; connects to nothing, and leaves no last will.
     pub(crate) async fn new(config: &MqttConfig, build: &Build) -> Result<Self, BuildError> {
         let url = &config.broker;
         let default_port = if config.is_encrypted() { PORT_WITH_TLS } else { PORT };
-        let client_id = config.client_id.clone().unwrap_or_else(|| client_id(&build.component));
+        let client_id = config.client_id.clone().unwrap_or_else(|| client_id(&host_name(), &build.component));
         // The client takes what is before the last colon, and TLS knows no brackets.
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let mut options = MqttOptions::new(&client_id, host, url.port().unwrap_or(default_port));
@@ -61,10 +61,6 @@ impl Broker {
                 config.tls.client_config("tls", &build.files).await?.into(),
             ));
         }
-        let status = config.status_topic();
-        if let Some(topic) = &status {
-            options.set_last_will(LastWill::new(topic, OFFLINE, QoS::AtLeastOnce, true));
-        }
         let mut network = NetworkOptions::new();
         network.set_tcp_nodelay(true);
         // The real limit is that of the caller, to the millisecond.
@@ -79,16 +75,23 @@ impl Broker {
             timeout: config.timeout.get(),
             keep_alive: config.keep_alive.get(),
             max_in_flight: usize::from(config.max_in_flight),
-            status,
+            status: config.status_topic(),
             is_encrypted: config.is_encrypted(),
             has_login: config.login.is_some(),
         })
     }
 
-    /// The same broker for somebody who only looks, under a name that pushes nobody out. If it hangs up properly, its
-    /// will is void.
+    /// The same broker, which is asked to say that we are gone once we are lost.
+    pub(crate) fn with_last_will(mut self) -> Self {
+        if let Some(topic) = &self.status {
+            self.options.set_last_will(LastWill::new(topic, OFFLINE, QoS::AtLeastOnce, true));
+        }
+        self
+    }
+
+    /// The same broker for somebody who only looks, under a name that pushes nobody out.
     pub(crate) fn for_a_look(mut self) -> Self {
-        self.client_id = client_id(&format!("{}.look", self.client_id));
+        self.client_id = client_id(&host_name(), &format!("{}.look", self.client_id));
         self.options.set_client_id(self.client_id.clone());
         self
     }
@@ -98,14 +101,14 @@ impl Broker {
 pub(crate) const ONLINE: &str = "online";
 pub(crate) const OFFLINE: &str = "offline";
 
-/// The same at each start, so that the broker ends a connection of ours that it still believes in, and its last will
-/// comes before our return; another one for each machine and component.
-fn client_id(component: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    (host_name(), component).hash(&mut hasher);
+/// The same at each start and after each update, so that the broker ends a connection of ours that it still believes in,
+/// and its last will comes before our return; another one for each machine and component.
+fn client_id(machine: &str, component: &str) -> String {
     let name = component.rsplit('.').next().unwrap_or(component);
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).take(CLIENT_ID_LETTERS).collect();
-    format!("sos{letters}{:013x}", hasher.finish() >> 12)
+    let hash = Sha256::digest([machine, component].join("\0"));
+    let number = hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
+    format!("sos{letters}{:013x}", number >> 12)
 }
 
 #[cfg(unix)]
@@ -122,14 +125,20 @@ fn host_name() -> String {
 mod tests {
     use super::*;
 
+    /// A broker knows us by it: another one after an update would leave the old connection and its will behind.
+    #[test]
+    fn a_client_id_is_the_same_whatever_compiled_us() {
+        assert_eq!(client_id("pro2-win1", "mqtt.main"), "sosmain4bbe46cb720ad");
+        assert_eq!(client_id("pro2-win1", "mqtt.main.look"), "soslook005bbe5664855");
+    }
+
     #[test]
     fn a_client_id_fits_every_broker_and_differs_by_component() {
         for component in ["mqtt.main", "mqtt.a_long_name_of_a_sink", "mqtt.ä"] {
-            let id = client_id(component);
+            let id = client_id("pro2-win1", component);
             assert!(id.len() <= 23 && id.chars().all(|char| char.is_ascii_alphanumeric()), "{id}");
-            assert_eq!(id, client_id(component));
         }
-        assert!(client_id("mqtt.main").starts_with("sosmain"));
-        assert_ne!(client_id("mqtt.main"), client_id("mqtt.main2"));
+        assert_ne!(client_id("pro2-win1", "mqtt.main"), client_id("pro2-win1", "mqtt.main2"));
+        assert_ne!(client_id("pro2-win1", "mqtt.main"), client_id("pro2-win2", "mqtt.main"));
     }
 }

@@ -59,7 +59,7 @@ impl SinkFactory for MqttFactory {
             in_flight: meter.gauge("in_flight", &[]),
         };
         Ok(Arc::new(MqttSink {
-            broker: Arc::new(Broker::new(config, &build).await?),
+            broker: Arc::new(Broker::new(config, &build).await?.with_last_will()),
             dialect: config.dialect(),
             qos: match config.qos {
                 Qos::AtMostOnce => QoS::AtMostOnce,

@@ -183,17 +183,34 @@ fn event(kind: Kind, labels: &[(&'static str, &str)], body: Body) -> Event {
 }
 
 #[test]
-fn a_kind_without_a_table_is_json_below_its_name_and_labels() {
+fn a_kind_without_a_table_is_json_below_its_name_and_what_it_is_about() {
     let state = State {
         level: Level::Ok,
         message: "".into(),
         fields: fields([(target_up::DURATION_MS, 1.5.into())]),
     };
-    let labels = [(server::HOST, "sense1"), ("proxy", "/hdr/#"), (server::NAME, "Server 1")];
-    insta::assert_snapshot!(shown(&published(&MqttDialect::default(), &event(target_up::KIND, &labels, Body::State(state)))), @r#"butler-sos/target/up/sense1/_hdr__/Server 1 {"id":"b9c6f37e-aa4d-8c23-b7f2-f96be5d76ed3","time":"1970-01-01T00:00:00Z","kind":"target.up","shape":"state","labels":{"host":"sense1","proxy":"/hdr/#","server_name":"Server 1"},"level":"ok","fields":{"duration_ms":1.5}}"#);
+    let labels = [(server::HOST, "sense1/#"), ("zone", "3"), (server::NAME, "Server 1")];
+    insta::assert_snapshot!(shown(&published(&MqttDialect::default(), &event(target_up::KIND, &labels, Body::State(state)))), @r#"butler-sos/target/up/sense1__/Server 1 {"id":"b9c6f37e-aa4d-8c23-b7f2-f96be5d76ed3","time":"1970-01-01T00:00:00Z","kind":"target.up","shape":"state","labels":{"host":"sense1/#","server_name":"Server 1","zone":"3"},"level":"ok","fields":{"duration_ms":1.5}}"#);
     let record =
         Record { severity: Severity::Error, message: "it \"broke\"".into(), fields: Fields::default() };
     insta::assert_snapshot!(shown(&published(&MqttDialect::default(), &event(Kind::new("third.party"), &[], Body::Record(record)))), @r#"butler-sos/third/party {"id":"b9c6f37e-aa4d-8c23-b7f2-f96be5d76ed3","time":"1970-01-01T00:00:00Z","kind":"third.party","shape":"record","labels":{},"severity":"error","message":"it \"broke\"","fields":{}}"#);
+}
+
+#[test]
+fn a_topic_stays_the_same_when_a_tag_is_added() {
+    let topic = |labels: &[(&'static str, &str)]| {
+        let event = event(Kind::new("third.party"), labels, Body::Measurement(Fields::default()));
+        published(&MqttDialect::default(), &event).remove(0).0
+    };
+    let own = [(server::NAME, "Server 1"), (server::HOST, "QLIKSRV1")];
+    assert_eq!(topic(&own), "butler-sos/third/party/QLIKSRV1/Server 1");
+    let tagged = [own[0], own[1], ("qs_env", "prod"), ("a_tag", "1"), (server::DESCRIPTION, "Central node")];
+    assert_eq!(topic(&tagged), topic(&own));
+    assert_eq!(topic(&[("qs_env", "prod")]), "butler-sos/third/party");
+    assert_eq!(
+        topic(&[("component", "influx.main"), ("qs_env", "prod")]),
+        "butler-sos/third/party/influx.main"
+    );
 }
 
 #[test]
@@ -205,5 +222,5 @@ fn native_naming_is_the_mechanical_form_for_every_kind() {
     };
     let event = event(user_event::KIND, &[("qs_env", "dev")], Body::Record(record));
     let dialect = MqttDialect { base_topic: "sos/".into(), ..named(Naming::Native) };
-    insta::assert_snapshot!(shown(&published(&dialect, &event)), @r#"sos/qlik/user_event/dev {"id":"b9c6f37e-aa4d-8c23-b7f2-f96be5d76ed3","time":"1970-01-01T00:00:00Z","kind":"qlik.user_event","shape":"record","labels":{"qs_env":"dev"},"severity":"info","message":"hi","fields":{"user_id":"anna"}}"#);
+    insta::assert_snapshot!(shown(&published(&dialect, &event)), @r#"sos/qlik/user_event {"id":"b9c6f37e-aa4d-8c23-b7f2-f96be5d76ed3","time":"1970-01-01T00:00:00Z","kind":"qlik.user_event","shape":"record","labels":{"qs_env":"dev"},"severity":"info","message":"hi","fields":{"user_id":"anna"}}"#);
 }

@@ -124,6 +124,18 @@ async fn a_broker_that_was_lost_while_nobody_writes_is_found_again() {
     "#);
 }
 
+/// Whoever only looks may be cut off, and is no reason to say that the sink is gone.
+#[tokio::test]
+async fn a_probe_leaves_no_last_will_and_pushes_nobody_out() {
+    let broker = Broker::start(TargetBehaviour::Accept).await;
+    let running = Running::start(json!({ "broker": broker.url() })).await;
+    running.deliver(sample::events(0..1)).await;
+    running.sink.probe().await.unwrap();
+    let [sink, probe] = &broker.connects()[..] else { panic!("two connections") };
+    assert_eq!((sink.will.is_some(), probe.will.is_some()), (true, false));
+    assert_ne!(sink.client_id, probe.client_id);
+}
+
 #[tokio::test]
 async fn the_broker_is_asked_whether_it_is_there() {
     let broker = Broker::start(TargetBehaviour::Accept).await;
