@@ -15,11 +15,10 @@
 //! let memory = Fields::default().with(COMMITTED_MB.name(), 412.5);
 //! let event = Event::new(KIND, &labels, Body::Measurement(Fields::default().with(MEM, memory)));
 //!
-//! let mut point = Point::default();
-//! InfluxDialect::default().points(&event, &mut point, |point| {
-//!     assert_eq!(point.measurement(), "mem");
-//!     assert_eq!(point.fields(), [("comitted".into(), FieldValue::Int(412))]);
-//! });
+//! let (mut buffer, mut points) = (Point::default(), Vec::new());
+//! InfluxDialect::default().points(&event, &mut buffer, |point| points.push(point.clone()));
+//! let memory = points.iter().find(|point| point.measurement() == "mem").unwrap();
+//! assert_eq!(memory.fields(), [("comitted".into(), FieldValue::Int(412))]);
 //! ```
 
 mod default_form;

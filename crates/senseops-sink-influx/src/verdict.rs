@@ -172,13 +172,9 @@ mod tests {
             .at(Timestamp::from_nanos(MIDNIGHT + seconds * 1_000_000_000))
     }
 
-    /// A sample of health that becomes two points.
+    /// An event that becomes two points, `sense_server` and `saturated`.
     fn health(seconds: i64) -> Event {
-        let mut event = event(seconds, "cpu", Fields::default().with("total_pct", 7.0));
-        event.kind = Kind::new("qlik.engine.health");
-        let Body::Measurement(fields) = &mut event.body else { unreachable!() };
-        fields.push("saturated", false);
-        event
+        Event { kind: Kind::new("qlik.engine.health"), ..event(seconds, "saturated", false) }
     }
 
     fn ruled(error: &str, events: Vec<Event>) -> String {

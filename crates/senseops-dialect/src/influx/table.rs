@@ -60,7 +60,7 @@ pub(super) enum Text {
     UserFull,
     /// The name of the app, if there is one, or that it is not known.
     AppName,
-    /// How long the engine has been running.
+    /// How long the engine has been running, or empty text.
     Uptime,
     /// Ids of a list of apps.
     Ids(Docs),
@@ -177,10 +177,8 @@ impl Text {
                 .text(user_event::APP_ID)
                 .map(|_| Cow::Borrowed(row.text(user_event::APP_NAME).unwrap_or(derive::UNKNOWN_APP))),
             Self::Uptime => {
-                let started = row.text(engine_health::STARTED);
-                // An engine that tells its version, but not this, has an empty one.
-                let started = started.or_else(|| row.text(engine_health::VERSION).map(|_| ""));
-                started.map(|started| Cow::Owned(derive::uptime(started, row.event.time)))
+                let started = row.text(engine_health::STARTED).unwrap_or("");
+                Some(Cow::Owned(derive::uptime(started, row.event.time)))
             }
             Self::Ids(docs) => docs.list(row, derive::joined_ids),
             Self::Names(docs) => docs.names(row, false),

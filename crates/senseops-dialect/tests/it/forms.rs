@@ -63,18 +63,21 @@ fn a_state_has_a_level_to_read_and_one_to_compare() {
 #[test]
 fn an_event_without_a_usable_field_is_no_point() {
     assert_eq!(written(&event(THIRD_PARTY, Body::Measurement(Fields::default().with("lost", f64::NAN)))), "");
-    assert_eq!(written(&event(engine_health::KIND, Body::Measurement(Fields::default()))), "");
+    let native = InfluxDialect { naming: Naming::Native, ..InfluxDialect::default() };
+    assert_eq!(points(native, &event(engine_health::KIND, Body::Measurement(Fields::default()))), []);
 }
 
 #[test]
 fn lists_of_apps_are_written_when_they_are_included() {
     insta::assert_snapshot!(written(&apps()), @r#"
+    sense_server host="sense1" zone="3" | uptime Text("")
     mem host="sense1" zone="3" | free Int(-1)
     apps host="sense1" zone="3" | active_docs Text("") | active_docs_count Int(2) | active_docs_names Text("") | active_session_docs_names Text("") | loaded_docs Text("") | loaded_docs_count Int(1) | loaded_docs_names Text("") | loaded_session_docs_names Text("")
     "#);
     let include = IncludedDocs { active_docs: true, loaded_docs: true, ..IncludedDocs::default() };
     let dialect = InfluxDialect { include, ..InfluxDialect::default() };
     insta::assert_snapshot!(shown(&points(dialect, &apps())), @r#"
+    sense_server host="sense1" zone="3" | uptime Text("")
     mem host="sense1" zone="3" | free Int(-1)
     apps host="sense1" zone="3" | active_docs Text("1,SessionApp_2") | active_docs_count Int(2) | active_docs_names Text("\"Sales\"") | active_session_docs_names Text("\"SessionApp_2\"") | loaded_docs Text("1") | loaded_docs_count Int(1) | loaded_docs_names Text("") | loaded_session_docs_names Text("")
     "#);
@@ -86,7 +89,10 @@ fn the_number_of_apps_is_that_of_the_engine_not_that_of_the_list() {
         (engine_health::LOADED_DOCS.count, 10_007.into()),
         (engine_health::LOADED_DOCS.ids, Value::List(vec!["1".into()])),
     ];
-    insta::assert_snapshot!(written(&event(engine_health::KIND, Body::Measurement(fields(values)))), @r#"apps host="sense1" zone="3" | loaded_docs Text("") | loaded_docs_count Int(10007) | loaded_docs_names Text("") | loaded_session_docs_names Text("")"#);
+    insta::assert_snapshot!(written(&event(engine_health::KIND, Body::Measurement(fields(values)))), @r#"
+    sense_server host="sense1" zone="3" | uptime Text("")
+    apps host="sense1" zone="3" | loaded_docs Text("") | loaded_docs_count Int(10007) | loaded_docs_names Text("") | loaded_session_docs_names Text("")
+    "#);
 }
 
 #[test]
@@ -107,7 +113,10 @@ fn numbers_lose_no_more_than_the_database_demands() {
         (engine_health::ALLOCATED_MB, (-0.5).into()),
         (engine_health::COMMITTED_MB, u64::MAX.into()),
     ];
-    insta::assert_snapshot!(written(&event(engine_health::KIND, Body::Measurement(fields(values)))), @r#"mem host="sense1" zone="3" | allocated Int(-1) | comitted Int(9223372036854775807) | free Int(9007199254740993)"#);
+    insta::assert_snapshot!(written(&event(engine_health::KIND, Body::Measurement(fields(values)))), @r#"
+    sense_server host="sense1" zone="3" | uptime Text("")
+    mem host="sense1" zone="3" | allocated Int(-1) | comitted Int(9223372036854775807) | free Int(9007199254740993)
+    "#);
 }
 
 #[test]
