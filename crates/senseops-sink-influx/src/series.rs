@@ -92,13 +92,12 @@ impl SeriesLimit {
 
     fn admit(&self, seen: &mut Seen, name: &str, series: u64) -> Result<(), OverLimit> {
         let Seen { half, measurements } = seen;
-        if !measurements.contains_key(name) {
-            if measurements.len() >= MAX_MEASUREMENTS {
-                return Err(OverLimit::Measurements);
-            }
-            measurements.insert(name.into(), Measurement::default());
-        }
-        let Some(measurement) = measurements.get_mut(name) else { return Ok(()) };
+        let is_full = measurements.len() >= MAX_MEASUREMENTS;
+        let measurement = match measurements.get_mut(name) {
+            Some(known) => known,
+            None if is_full => return Err(OverLimit::Measurements),
+            None => measurements.entry(name.into()).or_default(),
+        };
         if let Some(last) = measurement.series.get_mut(&series) {
             *last = *half;
             return Ok(());
