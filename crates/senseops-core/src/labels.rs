@@ -8,13 +8,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::Name;
 
 /// Names and texts that describe an origin (server, host, configured tags), sorted by name and shared by its events.
+/// Every label has a name: no target can store one without.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelSet(Vec<(Name, CompactString)>);
 
 impl LabelSet {
-    /// Sets a label, replacing one of the same name.
+    /// Sets a label, replacing one of the same name. Without a name it is left out.
     pub fn set(&mut self, name: impl Into<Name>, text: impl Into<CompactString>) {
         let (name, text) = (name.into(), text.into());
+        if is_nameless(&name) {
+            return;
+        }
         match self.0.binary_search_by(|(candidate, _)| candidate.cmp(&name)) {
             Ok(at) => {
                 if let Some(label) = self.0.get_mut(at) {
@@ -99,7 +103,7 @@ impl<'de> Deserialize<'de> for LabelSet {
             fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<LabelSet, A::Error> {
                 let mut set = LabelSet::default();
                 while let Some(name) = map.next_key::<String>()? {
-                    if name.trim().is_empty() {
+                    if is_nameless(&name) {
                         return Err(serde::de::Error::custom("a label must have a name"));
                     }
                     let LabelText(text) = map.next_value()?;
@@ -116,6 +120,10 @@ impl<'de> Deserialize<'de> for LabelSet {
 
         deserializer.deserialize_any(Labels)
     }
+}
+
+fn is_nameless(name: &str) -> bool {
+    name.trim().is_empty()
 }
 
 struct LabelText(CompactString);
@@ -170,7 +178,12 @@ mod tests {
     }
 
     #[test]
-    fn a_label_without_a_name_is_refused() {
+    fn no_label_is_without_a_name() {
+        assert_eq!(LabelSet::from_iter([("", "a"), (" ", "b"), ("zone", "3")]).to_string(), "zone=3");
+    }
+
+    #[test]
+    fn a_label_that_is_written_without_a_name_is_refused() {
         for name in ["", " ", "\\t"] {
             let error = serde_json::from_str::<LabelSet>(&format!(r#"{{"{name}": "prod"}}"#)).unwrap_err();
             assert_eq!(error.to_string().split(" at ").next(), Some("a label must have a name"), "{name:?}");
