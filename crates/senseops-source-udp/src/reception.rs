@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use senseops_core::{Build, Counter, Event};
 use senseops_qlik::{AppNames, user_event};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::allow::AllowList;
 use crate::refusals::Refusals;
@@ -97,10 +97,16 @@ impl Reception {
     fn refuse(&mut self, reason: &'static str, sender: IpAddr, text: &str) {
         if let Some(count) = self.refusals.count(reason, Instant::now()) {
             let (component, sender) = (&self.component, sender.to_canonical());
-            let sample: String = text.chars().take(SAMPLE_CHARACTERS).flat_map(char::escape_debug).collect();
-            warn!(component, reason, %sender, count, sample, "datagram refused");
+            warn!(component, reason, %sender, count, "datagram refused");
+            // It may name users, and anybody can send it.
+            debug!(component, reason, %sender, sample = sample(text), "text of a refused datagram");
         }
     }
+}
+
+/// The beginning of a text. Subscribers escape what would control a terminal or begin another line.
+fn sample(text: &str) -> String {
+    text.chars().take(SAMPLE_CHARACTERS).collect()
 }
 
 #[cfg(test)]

@@ -141,3 +141,28 @@ fn a_running_program_does_not_show_secrets() {
     program.stop();
     assert_hidden("the log", &program.text);
 }
+
+#[test]
+fn what_a_refused_datagram_says_is_logged_for_those_who_debug_only() {
+    for (verbosity, is_shown) in [(None, false), (Some("-v"), true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let udp = free_udp();
+        let yaml = format!(
+            "sources: {{ udp: {{ x: {{ listen: '{udp}', allow: [ 127.0.0.1 ] }} }} }}\nsinks: {{ console: {{ out: {{}} }} }}\n"
+        );
+        let path = config(dir.path(), &yaml);
+        let arguments: Vec<_> = verbosity.into_iter().chain(["run", "-c", &path]).collect();
+        let mut program = Logged::start(&mut sos(&arguments));
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.send_to(b"no user event, but a canary\n", udp).unwrap();
+        let line = program.wait_for("datagram refused");
+        assert!(line.contains("WARN") && line.contains("component=\"udp.x\""), "{line}");
+        assert!(line.contains("reason=\"unknown_type\" sender=127.0.0.1 count=1"), "{line}");
+        assert_eq!(program.stop(), 0);
+        assert_eq!(program.text.contains(CANARY), is_shown, "{}", program.text);
+        if is_shown {
+            let said = program.text.lines().find(|line| line.contains(CANARY)).unwrap();
+            assert!(said.contains("DEBUG") && said.contains(r"canary\n"), "{said}");
+        }
+    }
+}
