@@ -42,7 +42,7 @@ pub use explain::explain;
 pub use failure::{Failure, Reason, origin_of};
 pub use file::resolve;
 pub use headers::Headers;
-pub use listener::{Limits, Listener, RequestBody};
+pub use listener::{Limits, Listener, RequestBody, SlowBody};
 pub use reqwest::header::{self, HeaderMap, HeaderValue};
 pub use reqwest::{RequestBuilder, Response, StatusCode};
 pub use tls::{ClientIdentity, ServerTls, TlsSettings, Verify};

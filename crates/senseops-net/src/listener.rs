@@ -20,7 +20,8 @@ use tokio::time::{Instant, interval_at, sleep, timeout};
 use tower_service::Service;
 use tracing::{info, warn};
 
-pub use self::request::RequestBody;
+use self::request::Bounded;
+pub use self::request::{RequestBody, SlowBody};
 use crate::ServerTls;
 use crate::tls::Terminator;
 
@@ -32,8 +33,10 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Takes HTTP/1.1 requests at one address, with or without TLS, and hands them to a [`Service`] such as a router of axum.
 ///
-/// Nobody at the other end can hold more of us than [`Limits`] say. Rotated certificate files are noticed by themselves;
-/// connections that exist go on with what they have.
+/// Nobody at the other end can hold more of us than [`Limits`] say. Who is let in, and what a refusal looks like, is up to
+/// the service: all that is answered without it is what cannot be read as a request, with an empty 400 or 431.
+///
+/// Rotated certificate files are noticed by themselves; connections that exist go on with what they have.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
@@ -49,12 +52,11 @@ pub struct Limits {
     pub connections: usize,
     /// The size of a request without its body; 16 KiB. More is answered with 431.
     pub header_size: Size,
-    /// The size of a request body; 1 MiB. More is answered with 413, at the latest by the service that reads it: the body
-    /// ends in an error of [`LengthLimitError`](http_body_util::LengthLimitError).
+    /// The size of a request body; 1 MiB. The service hears of more when it reads the [`RequestBody`].
     pub body_size: Size,
     /// How long a TLS handshake may take, or the head of a request, or the pause between two requests; 30 s.
     pub head_time: Duration,
-    /// How long a request body may take to arrive; 30 s.
+    /// How long a request body may take to arrive; 30 s. The service hears of it when it reads the [`RequestBody`].
     pub body_time: Duration,
     /// How long a client may not take what is sent to it; 30 s.
     pub write_time: Duration,
@@ -134,7 +136,7 @@ impl Listener {
                             failures = 0;
                         }
                         let acceptor = tls.as_ref().map(Terminator::acceptor);
-                        let service = request::Guard::new(service.clone(), limits);
+                        let service = Bounded::new(service.clone(), limits);
                         let shutdown = shutdown.clone();
                         connections.spawn(connection::serve(stream, peer, acceptor, service, shutdown));
                     }

@@ -18,7 +18,7 @@ use tower_service::Service;
 use tracing::debug;
 
 use super::Limits;
-use super::request::{Guard, RequestBody};
+use super::request::{Bounded, RequestBody};
 use super::write_deadline::WriteDeadline;
 
 /// Serves one connection. Its failures are the client's, so they are told to nobody but who debugs.
@@ -26,7 +26,7 @@ pub(super) async fn serve<S, B>(
     stream: TcpStream,
     peer: SocketAddr,
     acceptor: Option<TlsAcceptor>,
-    service: Guard<S>,
+    service: Bounded<S>,
     shutdown: Shutdown,
 ) where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
@@ -56,7 +56,7 @@ pub(super) async fn serve<S, B>(
 
 async fn exchange<I, S, B>(
     stream: I,
-    service: Guard<S>,
+    service: Bounded<S>,
     limits: Limits,
     shutdown: &Shutdown,
 ) -> Result<(), hyper::Error>

@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Either, Full, Limited};
 use hyper::body::Incoming;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use senseops_core::BoxError;
 use thiserror::Error;
 use tokio::time::{Sleep, sleep};
@@ -21,27 +21,34 @@ use tower_service::Service;
 use super::Limits;
 
 /// The body of a request, limited in size and in the time that it may take to arrive.
+///
+/// One that is too large ends in a [`LengthLimitError`](http_body_util::LengthLimitError), at once if the client says
+/// itself how large it is; one that is too slow in a [`SlowBody`]. What to answer is up to the service.
 pub struct RequestBody {
-    incoming: Limited<Incoming>,
+    incoming: Either<Limited<Incoming>, TooLarge>,
     time: Duration,
     /// From the moment at which somebody begins to read.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
+/// A body that is refused at the first look. That is the only way to make the error that readers know.
+type TooLarge = Limited<Full<Bytes>>;
+
 /// The client took too long to send a body.
 #[derive(Debug, Error)]
 #[error("the request body did not arrive within {limit:?}")]
-struct SlowBody {
-    limit: Duration,
+pub struct SlowBody {
+    /// How long it might have taken.
+    pub limit: Duration,
 }
 
-/// Hands requests on, but refuses those of which the client says itself that they are too large.
-pub(super) struct Guard<S> {
+/// Hands requests on with bodies that have an end.
+pub(super) struct Bounded<S> {
     service: S,
     limits: Limits,
 }
 
-impl<S> Guard<S> {
+impl<S> Bounded<S> {
     pub(super) fn new(service: S, limits: Limits) -> Self {
         Self { service, limits }
     }
@@ -51,38 +58,37 @@ impl<S> Guard<S> {
     }
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for Guard<S>
+impl<S, B> hyper::service::Service<Request<Incoming>> for Bounded<S>
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
-    type Response = Response<Either<Full<Bytes>, B>>;
+    type Response = Response<B>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let Limits { body_size, body_time, .. } = self.limits;
-        if request.body().size_hint().lower() > body_size.bytes() {
-            return Box::pin(async move { Ok(too_large(body_size.bytes())) });
-        }
-        let request = request.map(|incoming| RequestBody {
-            incoming: Limited::new(incoming, body_size.get()),
-            time: body_time,
-            deadline: None,
-        });
+        let limits = self.limits;
+        let request = request.map(|incoming| RequestBody::new(incoming, &limits));
         let mut service = self.service.clone();
         Box::pin(async move {
             poll_fn(|cx| service.poll_ready(cx)).await?;
-            Ok(service.call(request).await?.map(Either::Right))
+            service.call(request).await
         })
     }
 }
 
-fn too_large<B>(limit: u64) -> Response<Either<Full<Bytes>, B>> {
-    let text = format!("a request body may have {limit} bytes\n");
-    let mut response = Response::new(Either::Left(Full::from(text)));
-    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-    response
+impl RequestBody {
+    fn new(incoming: Incoming, limits: &Limits) -> Self {
+        // Not even begun to read, so that the client is not asked to go on with it.
+        let is_too_large = incoming.size_hint().lower() > limits.body_size.bytes();
+        let incoming = if is_too_large {
+            Either::Right(TooLarge::new(Full::from("more"), 0))
+        } else {
+            Either::Left(Limited::new(incoming, limits.body_size.get()))
+        };
+        Self { incoming, time: limits.body_time, deadline: None }
+    }
 }
 
 impl Body for RequestBody {

@@ -79,6 +79,7 @@ fn status(answer: &str) -> &str {
 }
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: sos\r\n\r\n";
+const POST: &str = "POST / HTTP/1.1\r\nHost: sos\r\nConnection: close\r\n";
 const GET_ONE: &str = "GET / HTTP/1.1\r\nHost: sos\r\nConnection: close\r\n\r\n";
 
 #[tokio::test]
@@ -109,10 +110,9 @@ async fn a_body_that_does_not_arrive_is_given_up() {
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_whether_announced_or_not() {
     let served = serve(Limits { body_size: Size::from_bytes(8), ..Limits::default() }, echo()).await;
-    let head = "POST / HTTP/1.1\r\nHost: sos\r\nConnection: close\r\n";
-    let sized = |body: &str| format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    let sized = |body: &str| format!("{POST}Content-Length: {}\r\n\r\n{body}", body.len());
     let chunked = |body: &str| {
-        format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
+        format!("{POST}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
     };
     for (request, expected) in [
         (sized("12345678"), "200"),
@@ -123,6 +123,32 @@ async fn a_body_over_the_limit_is_refused_whether_announced_or_not() {
         let answer = served.answer(&request).await;
         assert_eq!(status(&answer), expected, "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_reads_is_of_no_concern_to_the_listener() {
+    let router = Router::new().route("/", post(|| async { "unread" }));
+    let served = serve(Limits { body_size: Size::from_bytes(8), ..Limits::default() }, router).await;
+    let answer = served.answer(&format!("{POST}Content-Length: 9\r\n\r\n123456789")).await;
+    assert!(answer.ends_with("unread"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_announces_too_much_is_not_asked_to_send_it() {
+    let served = serve(Limits { body_size: Size::from_bytes(8), ..Limits::default() }, echo()).await;
+    let head = format!("{POST}Expect: 100-continue\r\n");
+    let answer = served.answer(&format!("{head}Content-Length: 9\r\n\r\n")).await;
+    assert_eq!(status(&answer), "413", "{answer}");
+    let answer = served.answer(&format!("{head}Content-Length: 8\r\n\r\n12345678")).await;
+    assert_eq!(status(&answer), "100", "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_without_a_word() {
+    let served = serve(Limits::default(), echo()).await;
+    let answer = served.answer("garbage\r\n\r\n").await;
+    let answer = answer.split("date:").next().unwrap();
+    assert_eq!(answer, "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n");
 }
 
 #[tokio::test]
