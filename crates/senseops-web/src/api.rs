@@ -4,14 +4,15 @@ use std::fmt;
 
 use async_trait::async_trait;
 use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use senseops_core::chain;
 use senseops_engine::dead_letters::{ReplayError, ReplayFilter, Replayed};
 use senseops_engine::{ForgetError, Reloaded};
 use serde::{Deserialize, Serialize};
 
+use crate::problem::Problem;
 use crate::routes::Routes;
 use crate::status::JournalStatus;
 
@@ -53,13 +54,6 @@ pub struct ReplayReport {
     pub unreadable: u64,
 }
 
-/// The body of every answer that is not a success.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failed {
-    /// What is wrong, in words for the operator.
-    pub error: String,
-}
-
 /// What may be asked of a replay.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -68,22 +62,14 @@ pub(crate) struct Replay {
     sink: Option<String>,
 }
 
-/// An answer that is not a success.
-pub(crate) fn failed(status: StatusCode, error: impl Into<String>) -> Response {
-    (status, Json(Failed { error: error.into() })).into_response()
-}
-
-pub(crate) async fn reload(State(Routes { control, .. }): State<Routes>) -> Response {
-    let Some(control) = control else {
-        return failed(
-            StatusCode::NOT_IMPLEMENTED,
-            "this program has no configuration that it could read anew",
-        );
-    };
-    match control.reload().await {
-        Ok(report) => Json(report).into_response(),
-        Err(error) => failed(StatusCode::UNPROCESSABLE_ENTITY, error),
-    }
+pub(crate) async fn reload(
+    State(Routes { control, .. }): State<Routes>,
+) -> Result<Json<ReloadReport>, Problem> {
+    let control = control.ok_or_else(|| {
+        Problem::new(StatusCode::NOT_IMPLEMENTED, "this program has no configuration that it could read anew")
+    })?;
+    let reloaded = control.reload().await;
+    reloaded.map(Json).map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error))
 }
 
 pub(crate) async fn journal(State(Routes { handle, .. }): State<Routes>) -> Json<JournalStatus> {
@@ -92,27 +78,29 @@ pub(crate) async fn journal(State(Routes { handle, .. }): State<Routes>) -> Json
 
 pub(crate) async fn forget(
     State(Routes { handle, .. }): State<Routes>,
-    Path(name): Path<String>,
-) -> Response {
-    match handle.forget(&name) {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error @ ForgetError::Unknown { .. }) => failed(StatusCode::NOT_FOUND, error.to_string()),
-        Err(error @ ForgetError::Attached { .. }) => failed(StatusCode::CONFLICT, error.to_string()),
-    }
+    name: Result<Path<String>, PathRejection>,
+) -> Result<StatusCode, Problem> {
+    let Path(name) = name?;
+    handle.forget(&name).map(|()| StatusCode::NO_CONTENT).map_err(|error| {
+        let status = match error {
+            ForgetError::Unknown { .. } => StatusCode::NOT_FOUND,
+            ForgetError::Attached { .. } => StatusCode::CONFLICT,
+        };
+        Problem::new(status, error.to_string())
+    })
 }
 
 pub(crate) async fn replay(
     State(Routes { handle, .. }): State<Routes>,
-    Query(Replay { sink }): Query<Replay>,
-) -> Response {
-    match handle.replay(ReplayFilter { sink }).await {
-        Ok(replayed) => Json(ReplayReport::from(replayed)).into_response(),
-        Err(error) => {
-            let is_impossible = matches!(error, ReplayError::NotKept);
-            let status = if is_impossible { StatusCode::NOT_FOUND } else { StatusCode::SERVICE_UNAVAILABLE };
-            failed(status, chain(&error).to_string())
-        }
-    }
+    asked: Result<Query<Replay>, QueryRejection>,
+) -> Result<Json<ReplayReport>, Problem> {
+    let Query(Replay { sink }) = asked?;
+    let replayed = handle.replay(ReplayFilter { sink }).await;
+    replayed.map(|replayed| Json(replayed.into())).map_err(|error| {
+        let is_impossible = matches!(error, ReplayError::NotKept);
+        let status = if is_impossible { StatusCode::NOT_FOUND } else { StatusCode::SERVICE_UNAVAILABLE };
+        Problem::new(status, chain(&error).to_string())
+    })
 }
 
 impl From<Reloaded> for ReloadReport {

@@ -16,7 +16,8 @@ pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4
 pub struct WebConfig {
     /// The address. Default 127.0.0.1:8090. One that other machines reach needs a token.
     pub listen: SocketAddr,
-    /// What clients must present as `Authorization: Bearer …`, except for `/livez` and `/readyz`. Default none.
+    /// What clients must present as `Authorization: Bearer …` for more than the one word of `/livez` and `/readyz`.
+    /// Default none: programs of this machine may have everything, and proxies nothing.
     pub token: Option<Secret>,
     /// The certificate and key of the listener. Default none: plain HTTP.
     pub tls: Option<ServerTls>,

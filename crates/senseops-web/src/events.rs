@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use futures::stream;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
@@ -15,7 +16,7 @@ use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use crate::api::failed;
+use crate::problem::Problem;
 use crate::routes::Routes;
 
 /// How many may watch at once: each takes a copy of every event.
@@ -48,21 +49,19 @@ struct Watched {
 /// `GET /api/v1/events?kind=qlik.*&source=udp.users`; both may be given several times.
 pub(crate) async fn events(
     State(Routes { handle, shutdown, taps, .. }): State<Routes>,
-    Query(asked): Query<Vec<(String, String)>>,
-) -> Response {
-    let filter = match filter(asked) {
-        Ok(filter) => filter,
-        Err(error) => return failed(StatusCode::BAD_REQUEST, error),
-    };
-    let Ok(permit) = taps.try_acquire_owned() else {
-        return failed(StatusCode::SERVICE_UNAVAILABLE, format!("{MAX_TAPS} others watch already"));
-    };
+    asked: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Query(asked) = asked?;
+    let filter = filter(asked).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error))?;
+    let permit = taps.try_acquire_owned().map_err(|_all_taken| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{MAX_TAPS} others watch already"))
+    })?;
     let watched = Watched { tap: handle.tap(filter), shutdown, _permit: permit };
     let lines = stream::unfold(watched, async |mut watched| {
         let lines = watched.next().await?;
         Some((Ok::<_, Infallible>(lines), watched))
     });
-    ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)))
 }
 
 fn filter(asked: Vec<(String, String)>) -> Result<TapFilter, String> {

@@ -3,8 +3,10 @@
 //! What must hold:
 //! * Whoever asks never slows the pipeline: every answer is made of figures that are there already.
 //! * Nothing that is answered holds a secret.
-//! * Without a token only this machine is served, and no web page that is open on it: requests must name a loopback
-//!   host, and those that change something must not come from a page.
+//! * Without a token only this machine is served, and no web page or proxy on it: requests must name a loopback host, must
+//!   not have come by a proxy, and those that change something must not come from a page.
+//! * Everybody else may hear whether the program lives and is ready, in one word.
+//! * What is not answered as asked is a [`Problem`].
 //!
 //! A program with a router of its own mounts [`router`], behind whatever it guards its own pages with:
 //!
@@ -26,19 +28,22 @@
 //! A program without one binds [`Web`] as its configuration says.
 
 mod api;
+mod body;
 mod config;
 mod events;
 mod exposition;
 mod guard;
 mod metrics;
+mod problem;
 mod routes;
 mod status;
 mod web;
 
-pub use api::{Control, Failed, ReloadReport, ReplayReport};
+pub use api::{Control, ReloadReport, ReplayReport};
 pub use config::{DEFAULT_LISTEN, WebConfig};
 pub use events::{HEARTBEAT, MAX_TAPS};
 pub use metrics::metrics;
+pub use problem::Problem;
 pub use routes::router;
 pub use senseops_engine::{AttemptsView, ProcessStatus};
 pub use status::{

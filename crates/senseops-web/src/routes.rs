@@ -5,16 +5,18 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use senseops_core::Shutdown;
 use senseops_engine::Handle;
 use tokio::sync::Semaphore;
 
-use crate::api::{self, Control, failed};
+use crate::api::{self, Control};
 use crate::events::{self, MAX_TAPS};
+use crate::guard::Stranger;
 use crate::metrics::{CONTENT_TYPE_TEXT, metrics};
+use crate::problem::Problem;
 use crate::status::{Readiness, Status};
 
 /// What the answers are made of.
@@ -50,15 +52,32 @@ pub(crate) fn routes(parts: Routes) -> Router {
         .route("/api/v1/journal", get(api::journal))
         .route("/api/v1/journal/readers/{name}", delete(api::forget))
         .route("/api/v1/dead-letters/replay", post(api::replay))
-        .fallback(async || failed(StatusCode::NOT_FOUND, "there is nothing at this address"))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this address takes only the methods that `Allow` lists",
+            )
+        })
         .with_state(parts)
 }
 
-/// 503 as long as any component fails.
-async fn readyz(State(Routes { handle, .. }): State<Routes>) -> Response {
+/// 503 as long as any component fails. Strangers hear no more than that.
+async fn readyz(
+    State(Routes { handle, .. }): State<Routes>,
+    stranger: Option<Extension<Stranger>>,
+) -> Response {
     let readiness = Readiness::of(&handle.conditions());
-    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(CACHE_CONTROL, "no-store")], Json(readiness)).into_response()
+    let (status, word) = if readiness.ready {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    };
+    let fresh = [(CACHE_CONTROL, "no-store")];
+    match stranger {
+        Some(_) => (status, fresh, word).into_response(),
+        None => (status, fresh, Json(readiness)).into_response(),
+    }
 }
 
 async fn status(State(Routes { handle, .. }): State<Routes>) -> impl IntoResponse {

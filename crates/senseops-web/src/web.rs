@@ -6,9 +6,10 @@ use std::sync::Arc;
 use axum::middleware::from_fn_with_state;
 use senseops_core::{BuildError, Files, Shutdown};
 use senseops_engine::Handle;
-use senseops_net::{Listener, RequestBody, Token};
+use senseops_net::{Limits, Listener, RequestBody, Token};
 
 use crate::api::Control;
+use crate::body::discard;
 use crate::config::WebConfig;
 use crate::guard::{Guard, guard};
 use crate::routes::{Routes, routes};
@@ -24,8 +25,10 @@ impl Web {
     /// Opens what the `web` table asks for.
     ///
     /// # Errors
-    /// When the address is taken, or a secret, certificate or key cannot be used. Keys are those of the table.
+    /// When other machines could ask and nothing keeps them from it, the address is taken, or a secret, certificate or key
+    /// cannot be used. Keys are those of the table.
     pub async fn bind(config: &WebConfig) -> Result<Self, BuildError> {
+        config.check().map_err(|refused| BuildError::at(refused.key, refused.message))?;
         let files = Files::default();
         let guard = match &config.token {
             Some(token) => Guard::Token(Arc::new(Token::resolve(token, "token", &files).await?)),
@@ -43,7 +46,9 @@ impl Web {
     /// Answers until the stop is requested. `control` does what only the program can do.
     pub async fn serve(self, handle: Handle, control: Option<Arc<dyn Control>>, shutdown: Shutdown) {
         let routes = routes(Routes::new(handle, control, shutdown.clone()));
-        let service = routes.layer(from_fn_with_state(self.guard, guard));
-        self.listener.serve(service.into_service::<RequestBody>(), shutdown).await;
+        let limits = Limits::default();
+        let service =
+            routes.layer(from_fn_with_state(limits, discard)).layer(from_fn_with_state(self.guard, guard));
+        self.listener.with_limits(limits).serve(service.into_service::<RequestBody>(), shutdown).await;
     }
 }

@@ -86,7 +86,7 @@ async fn only_so_many_may_watch() {
         }
         let (code, body) = ask(&router, "GET", "/api/v1/events").await;
         assert_eq!(code, 503);
-        assert_snapshot!(body, @r#"{"error":"16 others watch already"}"#);
+        assert_snapshot!(body, @r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"16 others watch already"}"#);
         watching.pop();
         assert_eq!(send(&router, "GET", "/api/v1/events").await.status(), 200);
     })
@@ -110,12 +110,12 @@ async fn what_cannot_be_done_is_told_in_words() {
             answers.push(format!("{method} {path}: {code} {body}"));
         }
         assert_snapshot!(answers.join("\n"), @r#"
-        GET /nothing: 404 {"error":"there is nothing at this address"}
-        GET /api/v1/events?kind=qlik*: 400 {"error":"\"qlik*\" is neither a kind such as qlik.user_event nor a pattern such as qlik.* or *"}
-        GET /api/v1/events?sort=time: 400 {"error":"\"sort\" is not known here; there are `kind` and `source`"}
-        POST /api/v1/reload: 501 {"error":"this program has no configuration that it could read anew"}
-        DELETE /api/v1/journal/readers/nobody: 404 {"error":"the journal knows no reader named nobody"}
-        DELETE /api/v1/journal/readers/well: 409 {"error":"well is reading the journal"}
+        GET /nothing: 404 {"type":"about:blank","title":"Not Found","status":404,"detail":"there is nothing at this address"}
+        GET /api/v1/events?kind=qlik*: 400 {"type":"about:blank","title":"Bad Request","status":400,"detail":"\"qlik*\" is neither a kind such as qlik.user_event nor a pattern such as qlik.* or *"}
+        GET /api/v1/events?sort=time: 400 {"type":"about:blank","title":"Bad Request","status":400,"detail":"\"sort\" is not known here; there are `kind` and `source`"}
+        POST /api/v1/reload: 501 {"type":"about:blank","title":"Not Implemented","status":501,"detail":"this program has no configuration that it could read anew"}
+        DELETE /api/v1/journal/readers/nobody: 404 {"type":"about:blank","title":"Not Found","status":404,"detail":"the journal knows no reader named nobody"}
+        DELETE /api/v1/journal/readers/well: 409 {"type":"about:blank","title":"Conflict","status":409,"detail":"well is reading the journal"}
         "#);
     })
     .await;
@@ -133,7 +133,7 @@ async fn a_reload_answers_what_it_changed_or_why_it_did_not() {
         let badly = controlled(&handle, Err("sos.yaml:1:1: x: unknown key".into()));
         let (code, body) = ask(&badly, "POST", "/api/v1/reload").await;
         assert_eq!(code, 422);
-        assert_snapshot!(body, @r#"{"error":"sos.yaml:1:1: x: unknown key"}"#);
+        assert_snapshot!(body, @r#"{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"sos.yaml:1:1: x: unknown key"}"#);
     })
     .await;
 }

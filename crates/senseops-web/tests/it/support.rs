@@ -1,6 +1,9 @@
-//! A small pipeline, and requests to its router.
+//! A small pipeline, and requests to its router and its listener.
+#![expect(clippy::expect_used, reason = "helpers of tests")]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -8,10 +11,18 @@ use axum::body::Body;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use senseops_core::settings::Span;
-use senseops_core::{Accepts, Batch, Body as EventBody, Event, Fields, Kind, LabelSet, Sink, WriteError};
+use senseops_core::{
+    Accepts, Batch, Body as EventBody, Event, Fields, Kind, LabelSet, ShutdownTrigger, Sink, WriteError,
+};
 use senseops_engine::{Handle, Pipeline, PipelineSettings};
-use senseops_web::{Control, ReloadReport, router};
+use senseops_web::{Control, ReloadReport, Web, WebConfig, router};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower::ServiceExt;
+
+/// The longest that anything in these tests may take.
+const LONG: Duration = Duration::from_secs(20);
 
 /// A sink that has nothing to write, or refuses to.
 pub(crate) struct Target {
@@ -86,4 +97,33 @@ pub(crate) async fn ask(router: &Router, method: &str, path: &str) -> (u16, Stri
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// Runs a pipeline that is looked into at a free port of this machine, under the `web` table of this YAML.
+pub(crate) async fn with_listener(yaml: &str, work: impl AsyncFnOnce(SocketAddr, Handle)) {
+    let config: WebConfig = serde_saphyr::from_str(yaml).unwrap();
+    let free = WebConfig { listen: "127.0.0.1:0".parse().unwrap(), ..config };
+    with_pipeline(async |handle| {
+        let web = Web::bind(&free).await.unwrap();
+        let (address, stop) = (web.local_addr(), ShutdownTrigger::default());
+        let control = Program(Err("sos.yaml:1:1: x: unknown key".into()));
+        let serving = web.serve(handle.clone(), Some(Arc::new(control)), stop.shutdown());
+        tokio::join!(serving, async {
+            work(address, handle).await;
+            stop.request();
+        });
+    })
+    .await;
+}
+
+/// What is answered to these bytes, but for the date and the difference between line breaks.
+pub(crate) async fn answer(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.replace('\n', "\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // Bytes of ours that were never read turn the end into a reset.
+    let ended = timeout(LONG, stream.read_to_end(&mut answer)).await.expect("the connection ends");
+    assert!(ended.is_ok() || !answer.is_empty(), "{ended:?}");
+    let answer = String::from_utf8(answer).unwrap().replace("\r\n", "\n");
+    answer.split_inclusive('\n').filter(|line| !line.starts_with("date: ")).collect()
 }

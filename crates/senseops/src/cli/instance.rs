@@ -13,7 +13,7 @@ use senseops_net::{
     BodyError, ClientIdentity, Failure, HeaderMap, HeaderValue, HttpClient, RequestBuilder, Response,
     StatusCode, TlsSettings, Url, Verify, read_limited, resolve,
 };
-use senseops_web::{DEFAULT_LISTEN, Failed, WebConfig};
+use senseops_web::{DEFAULT_LISTEN, Problem, WebConfig};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
@@ -172,8 +172,8 @@ impl Instance {
         }
         let body = body(url, response).await?;
         let error = match serde_json::from_slice(body.as_ref()) {
-            Ok(Failed { error }) => error,
-            Err(_not_ours) => format!("{url} answers {status}"),
+            Ok(Problem { detail, .. }) if !detail.is_empty() => detail,
+            Ok(_) | Err(_) => format!("{url} answers {status}"),
         };
         Err(match status {
             StatusCode::UNAUTHORIZED => InstanceError::Token { error },

@@ -180,6 +180,10 @@ fn an_address_that_others_reach_needs_a_token() {
     ] {
         assert_eq!(http(here, request, headers).0, expected, "{request} {headers:?}");
     }
+    // Whoever has no token hears one word.
+    assert_eq!(http(here, "GET /readyz", &[]).1, "ready\n");
+    let (_, details) = http(here, "GET /readyz", &["Authorization: Bearer canary"]);
+    assert!(details.contains("console.out"), "{details}");
     // The configuration says where it is and what the token is.
     assert_eq!(output(&["reload", "-c", &path]).0, 0);
     let url = format!("http://{here}");
@@ -192,7 +196,7 @@ fn an_address_that_others_reach_needs_a_token() {
 }
 
 #[test]
-fn without_a_token_web_pages_are_refused() {
+fn without_a_token_web_pages_and_proxies_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let web = free_tcp();
     let path = config(dir.path(), &printing(web, free_udp()));
@@ -201,6 +205,9 @@ fn without_a_token_web_pages_are_refused() {
         ("GET /status", "Host: localhost:8090", 200),
         ("GET /status", "Host: rebound.example", 403),
         ("GET /livez", "Host: rebound.example", 200),
+        ("GET /status", "X-Forwarded-For: 1.2.3.4", 403),
+        ("POST /api/v1/reload", "Via: 1.1 proxy", 403),
+        ("GET /readyz", "Forwarded: for=1.2.3.4", 200),
         ("POST /api/v1/reload", "Origin: http://localhost", 403),
         ("POST /api/v1/reload", "X-Harmless: 1", 200),
         ("DELETE /api/v1/journal/readers/x", "Origin: null", 403),
