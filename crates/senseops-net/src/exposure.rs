@@ -1,12 +1,13 @@
 //! Files with secrets that every user of the machine can use.
 
+use std::fs::Permissions;
 use std::path::Path;
 
 /// Warns if every user of this machine can use the file, once in the life of the process: a component is built anew each
 /// time that something fails.
 #[cfg(unix)]
-pub(crate) async fn warn_once(path: &Path) {
-    if let Some(mode) = unix::exposed(path).await
+pub(crate) fn warn_once(path: &Path, permissions: &Permissions) {
+    if let Some(mode) = unix::exposed(permissions)
         && unix::is_first(path)
     {
         let path = path.display();
@@ -16,11 +17,12 @@ pub(crate) async fn warn_once(path: &Path) {
 
 /// Other systems have no permissions that can be read in a simple way.
 #[cfg(not(unix))]
-pub(crate) async fn warn_once(_path: &Path) {}
+pub(crate) fn warn_once(_path: &Path, _permissions: &Permissions) {}
 
 #[cfg(unix)]
 mod unix {
     use std::collections::BTreeSet;
+    use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
     use std::path::{Path, PathBuf};
     use std::sync::{Mutex, PoisonError};
@@ -34,10 +36,9 @@ mod unix {
     /// The files that were warned about.
     static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-    /// The permissions of the file, if they are too many.
-    pub(super) async fn exposed(path: &Path) -> Option<String> {
-        // Whoever cannot look at it will hear so when reading it.
-        let mode = tokio::fs::metadata(path).await.ok()?.permissions().mode() & 0o777;
+    /// The permissions, if they are too many.
+    pub(super) fn exposed(permissions: &Permissions) -> Option<String> {
+        let mode = permissions.mode() & 0o777;
         (mode & OTHERS != 0).then(|| format!("{mode:03o}"))
     }
 
@@ -54,16 +55,12 @@ mod tests {
 
     use super::unix::{exposed, is_first};
 
-    #[tokio::test]
-    async fn a_file_is_exposed_if_others_than_owner_and_group_can_use_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("token");
-        tokio::fs::write(&path, "canary").await.unwrap();
-        for (mode, expected) in [(0o600, None), (0o640, None), (0o644, Some("644")), (0o602, Some("602"))] {
-            tokio::fs::set_permissions(&path, Permissions::from_mode(mode)).await.unwrap();
-            assert_eq!(exposed(&path).await.as_deref(), expected, "{mode:o}");
+    #[test]
+    fn a_file_is_exposed_if_others_than_owner_and_group_can_use_it() {
+        for (mode, expected) in [(0o600, None), (0o640, None), (0o100_644, Some("644")), (0o602, Some("602"))]
+        {
+            assert_eq!(exposed(&Permissions::from_mode(mode)).as_deref(), expected, "{mode:o}");
         }
-        assert_eq!(exposed(&directory.path().join("missing")).await, None);
     }
 
     #[test]

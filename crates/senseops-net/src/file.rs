@@ -1,17 +1,34 @@
 //! Files and secrets that a setting names.
 
 use std::env::VarError;
-use std::path::Path;
+use std::fs::{File, Permissions};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use senseops_core::settings::Secret;
 use senseops_core::{BuildError, Files};
-use tokio::fs::File;
-use tokio::io::AsyncReadExt;
 
+use crate::blocking::Blocking;
 use crate::exposure;
 
 /// No certificate, key or secret is larger; a wrong path must not fill the memory.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The longest that reading one may take. Short enough that the one that hangs is named before the engine gives the whole
+/// component up.
+pub(crate) const READ_TIME: Duration = Duration::from_secs(10);
+
+/// The files that are being read.
+static READING: Blocking<PathBuf, Result<Arc<Content>, Arc<io::Error>>> = Blocking::new();
+
+/// What a file holds.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) bytes: Vec<u8>,
+    permissions: Permissions,
+}
 
 /// The text of a secret. `key` is the setting that holds it, for the error; a file is noted in `files`.
 ///
@@ -22,12 +39,11 @@ pub async fn resolve(secret: &Secret, key: &str, files: &Files) -> Result<String
         Secret::Text(text) => Ok(text.clone()),
         Secret::Env(name) => std::env::var(name).map_err(|cause| unusable(name, &cause, key)),
         Secret::File(path) => {
-            let bytes = read_secret_file(path, key, files).await?;
-            let text = String::from_utf8(bytes).map_err(|cause| {
-                BuildError::at(key, format!("read the secret from {}", path.display()))
-                    .because(cause.utf8_error())
+            let content = read_secret_file(path, key, files).await?;
+            let text = str::from_utf8(&content.bytes).map_err(|cause| {
+                BuildError::at(key, format!("read the secret from {}", path.display())).because(cause)
             })?;
-            Ok(without_line_break(&text).to_owned())
+            Ok(without_line_break(text).to_owned())
         }
     }
 }
@@ -42,24 +58,44 @@ fn unusable(variable: &str, cause: &VarError, key: &str) -> BuildError {
 }
 
 /// The content of a file that only its owner should be able to read; see [`read_file`].
-pub(crate) async fn read_secret_file(path: &Path, key: &str, files: &Files) -> Result<Vec<u8>, BuildError> {
+pub(crate) async fn read_secret_file(
+    path: &Path,
+    key: &str,
+    files: &Files,
+) -> Result<Arc<Content>, BuildError> {
     let content = read_file(path, key, files).await?;
-    exposure::warn_once(path).await;
+    exposure::warn_once(path, &content.permissions);
     Ok(content)
 }
 
 /// The content of a file, which is noted in `files`. `key` is the setting that names it, for the error.
-pub(crate) async fn read_file(path: &Path, key: &str, files: &Files) -> Result<Vec<u8>, BuildError> {
-    let failed = |cause| BuildError::at(key, format!("read {}", path.display())).because(cause);
-    let mut content = Vec::new();
-    let file = File::open(path).await.map_err(failed)?;
-    let read = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).await.map_err(failed)?;
-    if u64::try_from(read).is_ok_and(|bytes| bytes <= MAX_FILE_BYTES) {
-        files.note(path, &content);
+pub(crate) async fn read_file(path: &Path, key: &str, files: &Files) -> Result<Arc<Content>, BuildError> {
+    let content = read(path, key).await?;
+    files.note(path, &content.bytes);
+    Ok(content)
+}
+
+/// The same for a file that is noted already.
+pub(crate) async fn read(path: &Path, key: &str) -> Result<Arc<Content>, BuildError> {
+    let failed = || BuildError::at(key, format!("read {}", path.display()));
+    let open = |path: &PathBuf| open(path).map(Arc::new).map_err(Arc::new);
+    let opened =
+        READING.run(path.to_owned(), READ_TIME, open).await.map_err(|cause| failed().because(cause))?;
+    let content = opened.map_err(|cause| failed().because(cause))?;
+    if u64::try_from(content.bytes.len()).is_ok_and(|bytes| bytes <= MAX_FILE_BYTES) {
         Ok(content)
     } else {
         Err(BuildError::at(key, format!("{} is larger than {MAX_FILE_BYTES} bytes", path.display())))
     }
+}
+
+/// What the file holds, or a byte more than is of use.
+fn open(path: &Path) -> io::Result<Content> {
+    let file = File::open(path)?;
+    let permissions = file.metadata()?.permissions();
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(Content { bytes, permissions })
 }
 
 /// Editors and `echo` end a file with a line break, which is no part of the secret.
@@ -69,10 +105,70 @@ fn without_line_break(text: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use senseops_core::chain;
 
     use super::*;
+
+    /// Puts a pipe in the place of a file. Whoever opens it waits for somebody to write, as on a file system that hangs.
+    #[cfg(unix)]
+    pub(crate) fn make_fifo(path: &Path) {
+        use std::process::Command;
+
+        let fifo = path.with_extension("fifo");
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        std::fs::rename(fifo, path).unwrap();
+    }
+
+    /// Waits until somebody waits for the pipe, and keeps them waiting until it is dropped.
+    #[cfg(unix)]
+    pub(crate) async fn hanging(path: &Path) -> tokio::net::unix::pipe::Sender {
+        use tokio::net::unix::pipe::OpenOptions;
+
+        loop {
+            match OpenOptions::new().open_sender(path) {
+                Ok(sender) => return sender,
+                Err(_nobody_waits) => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_hangs_keeps_no_runtime_from_ending() {
+        use std::sync::mpsc;
+        use std::thread;
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        make_fifo(&path);
+        let (ended, end) = mpsc::sync_channel(1);
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let hanging = runtime.block_on(async {
+                let files = Files::default();
+                tokio::select! {
+                    _never = read_file(&path, "token", &files) => panic!("nobody writes"),
+                    hanging = hanging(&path) => hanging,
+                }
+            });
+            drop(runtime);
+            drop(hanging);
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(Duration::from_secs(5)).expect("the runtime ends");
+    }
+
+    // Time runs ahead, since nothing else is waited for.
+    #[cfg(unix)]
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_hangs_is_named_in_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        make_fifo(&path);
+        let error = resolve(&Secret::File(path.clone()), "token", &Files::default()).await.unwrap_err();
+        assert_eq!(chain(&error).to_string(), format!("read {}: no answer within 10s", path.display()));
+    }
 
     #[tokio::test]
     async fn a_secret_in_a_file_ends_before_the_line_break() {

@@ -5,7 +5,8 @@
 //! and says what to do; [`explain`] does the same for connections that are none of HTTP. [`classify`] turns an HTTP
 //! answer into what the engine should do with a batch. [`Listener`] is the only HTTP listener, with optional TLS
 //! ([`ServerTls`]) and with [`Limits`] to what a client may take; [`Token`] lets in who may come. Every file that is
-//! read for a component is noted in its [`Files`](senseops_core::Files).
+//! read for a component is noted in its [`Files`](senseops_core::Files), and given up after ten seconds: on a file system
+//! that hangs it costs one thread, which keeps neither a listener nor a runtime from ending.
 //!
 //! ```
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,6 +26,7 @@
 //! ```
 
 mod answer;
+mod blocking;
 mod client;
 mod explain;
 mod exposure;

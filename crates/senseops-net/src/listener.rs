@@ -5,8 +5,10 @@ mod request;
 mod write_deadline;
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +18,7 @@ use senseops_core::settings::Size;
 use senseops_core::{BoxError, BuildError, Files, Shutdown, chain};
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, interval_at, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tower_service::Service;
 use tracing::{info, warn};
 
@@ -43,6 +45,8 @@ pub struct Listener {
     address: SocketAddr,
     tls: Option<Terminator>,
     limits: Limits,
+    /// How often the certificate files are read anew.
+    renewal: Duration,
 }
 
 /// What a client may take of us.
@@ -98,7 +102,7 @@ impl Listener {
             Some(tls) => Some(Terminator::new(tls, below("tls"), files).await?),
             None => None,
         };
-        Ok(Self { socket, address, tls, limits: Limits::default() })
+        Ok(Self { socket, address, tls, limits: Limits::default(), renewal: RENEWAL_INTERVAL })
     }
 
     /// The same with other limits.
@@ -120,22 +124,24 @@ impl Listener {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let Self { socket, mut tls, limits, .. } = self;
-        let mut renewal = interval_at(Instant::now() + RENEWAL_INTERVAL, RENEWAL_INTERVAL);
+        let Self { socket, tls, limits, renewal, .. } = self;
+        let acceptor = tls.as_ref().map(Terminator::acceptor);
+        // Beside the loop, never in it: whoever reads files may wait for them.
+        let mut following = pin!(follow_files(tls, renewal));
         let mut connections = JoinSet::new();
         let mut failures: u64 = 0;
         loop {
             tokio::select! {
                 () = shutdown.requested() => break,
                 Some(ended) = connections.join_next() => report(ended),
-                _ = renewal.tick() => if let Some(tls) = &mut tls { tls.renew().await },
+                never = &mut following => match never {},
                 accepted = socket.accept(), if connections.len() < limits.connections => match accepted {
                     Ok((stream, peer)) => {
                         if failures > 0 {
                             info!(failures, "connections can be accepted again");
                             failures = 0;
                         }
-                        let acceptor = tls.as_ref().map(Terminator::acceptor);
+                        let acceptor = acceptor.as_ref().map(|now| now.borrow().clone());
                         let service = Bounded::new(service.clone(), limits);
                         let shutdown = shutdown.clone();
                         connections.spawn(connection::serve(stream, peer, acceptor, service, shutdown));
@@ -169,8 +175,59 @@ async fn open(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((socket, address))
 }
 
+/// Keeps the certificate up to date, if there is one. Never returns.
+async fn follow_files(tls: Option<Terminator>, interval: Duration) -> Infallible {
+    match tls {
+        Some(tls) => tls.follow_files(interval).await,
+        None => pending().await,
+    }
+}
+
 fn report(ended: Result<(), JoinError>) {
     if let Err(cause) = ended {
         warn!(error = %chain(&cause), "a request panicked");
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use senseops_core::ShutdownTrigger;
+    use senseops_sim::{Certificate, Pki};
+
+    use super::*;
+    use crate::file::tests::{hanging, make_fifo};
+    use crate::{HeaderMap, HttpClient, ServerTls, TlsSettings};
+
+    /// The longest that anything may take here.
+    const LONG: Duration = Duration::from_secs(5);
+
+    #[tokio::test]
+    async fn certificate_files_that_hang_keep_nobody_waiting() {
+        let directory = tempfile::tempdir().unwrap();
+        let server = Pki::new().unwrap().write_server_to(directory.path(), &Certificate::default()).unwrap();
+        let settings = ServerTls {
+            cert: server.cert.clone(),
+            key: server.key.clone(),
+            passphrase: None,
+            client_ca: None,
+        };
+        let files = Files::default();
+        let listener =
+            Listener::bind("127.0.0.1:0".parse().unwrap(), Some(&settings), "", &files).await.unwrap();
+        let listener = Listener { renewal: Duration::from_millis(10), ..listener };
+        let (url, stop) = (format!("https://{}/", listener.local_addr()), ShutdownTrigger::default());
+        let serving = listener.serve(Router::new().route("/", get(|| async { "hello" })), stop.shutdown());
+        let asking = async {
+            make_fifo(&server.cert);
+            let _hanging = timeout(LONG, hanging(&server.cert)).await.expect("the file is read anew");
+            let tls: TlsSettings = serde_json::from_str(r#"{"verify": "none"}"#).unwrap();
+            let client = HttpClient::new(&tls, "tls", LONG, HeaderMap::new(), &files).await.unwrap();
+            let answer = client.get(&url).send().await.expect("new connections are accepted");
+            assert_eq!(answer.text().await.unwrap(), "hello");
+            stop.request();
+        };
+        tokio::join!(async { timeout(LONG, serving).await.expect("it stops") }, asking);
     }
 }

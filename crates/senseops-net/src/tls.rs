@@ -132,7 +132,6 @@ impl TlsSettings {
             Some(path) => pem::roots(path, &format!("{key}.ca"), files).await,
             None => pem::system_roots(key).await,
         }
-        .map(Arc::new)
     }
 }
 

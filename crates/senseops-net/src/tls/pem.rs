@@ -1,6 +1,7 @@
 //! Certificates and keys from PEM files, as Qlik Sense exports them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument, pkcs5};
 use rustls::RootCertStore;
@@ -11,32 +12,37 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
 use super::ClientIdentity;
-use crate::file::{read_file, read_secret_file};
+use crate::blocking::Blocking;
+use crate::file::{READ_TIME, read_file, read_secret_file};
 use crate::resolve;
+
+/// The CAs that this machine trusts, while they are being loaded.
+static SYSTEM_ROOTS: Blocking<(), Arc<RootCertStore>> = Blocking::new();
 
 const ENCRYPTED_PKCS8: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
 const ENCRYPTED_PKCS1: &str = "Proc-Type: 4,ENCRYPTED";
 
 /// The CAs in a file.
-pub(super) async fn roots(path: &Path, key: &str, files: &Files) -> Result<RootCertStore, BuildError> {
+pub(super) async fn roots(path: &Path, key: &str, files: &Files) -> Result<Arc<RootCertStore>, BuildError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path, key, files).await? {
         roots.add(certificate).map_err(|cause| {
             BuildError::at(key, format!("use a certificate in {} as a CA", path.display())).because(cause)
         })?;
     }
-    Ok(roots)
+    Ok(Arc::new(roots))
 }
 
 /// The CAs that this machine trusts. A machine that trusts none is no error: it may only talk plain HTTP.
-pub(super) async fn system_roots(key: &str) -> Result<RootCertStore, BuildError> {
-    let found = spawn_blocking(rustls_native_certs::load_native_certs)
-        .await
-        .map_err(|cause| BuildError::at(key, "load the CAs that this machine trusts").because(cause))?;
-    let mut roots = RootCertStore::empty();
-    // Stores of real machines hold a few that no one can use.
-    roots.add_parsable_certificates(found.certs);
-    Ok(roots)
+pub(super) async fn system_roots(key: &str) -> Result<Arc<RootCertStore>, BuildError> {
+    let load = |(): &()| {
+        let mut roots = RootCertStore::empty();
+        // Stores of real machines hold a few that no one can use.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(roots)
+    };
+    let loaded = SYSTEM_ROOTS.run((), READ_TIME, load).await;
+    loaded.map_err(|cause| BuildError::at(key, "load the CAs that this machine trusts").because(cause))
 }
 
 /// The client certificate with its chain, and its key.
@@ -47,11 +53,12 @@ pub(super) async fn identity(
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), BuildError> {
     let certificates = certificates(&identity.cert, &format!("{key}.cert"), files).await?;
     let content = read_secret_file(&identity.key, &format!("{key}.key"), files).await?;
+    let content = content.bytes.as_slice();
     if identity.key == identity.cert {
         // What is noted last counts, and that was a key.
-        note_end(&certificates, &identity.cert, &content, files);
+        note_end(&certificates, &identity.cert, content, files);
     }
-    let text = String::from_utf8_lossy(&content);
+    let text = String::from_utf8_lossy(content);
     let private_key = if text.contains(ENCRYPTED_PKCS8) {
         decrypt(identity, &text, key, files).await?
     } else if text.contains(ENCRYPTED_PKCS1) {
@@ -64,7 +71,7 @@ pub(super) async fn identity(
             ),
         ));
     } else {
-        plain_key(&content, &identity.key, &format!("{key}.key"))?
+        plain_key(content, &identity.key, &format!("{key}.key"))?
     };
     Ok((certificates, private_key))
 }
@@ -75,10 +82,11 @@ async fn certificates(
     files: &Files,
 ) -> Result<Vec<CertificateDer<'static>>, BuildError> {
     let content = read_file(path, key, files).await?;
-    let certificates =
-        rustls_pemfile::certs(&mut content.as_slice()).collect::<Result<Vec<_>, _>>().map_err(|cause| {
-            BuildError::at(key, format!("read certificates in {}", path.display())).because(cause)
-        })?;
+    let content = content.bytes.as_slice();
+    let certificates = rustls_pemfile::certs(&mut &*content).collect::<Result<Vec<_>, _>>();
+    let certificates = certificates.map_err(|cause| {
+        BuildError::at(key, format!("read certificates in {}", path.display())).because(cause)
+    })?;
     if certificates.is_empty() {
         let message = format!(
             "no certificate in {}; expected a PEM file with -----BEGIN CERTIFICATE----- (export from the QMC as \
@@ -87,7 +95,7 @@ async fn certificates(
         );
         return Err(BuildError::at(key, message));
     }
-    note_end(&certificates, path, &content, files);
+    note_end(&certificates, path, content, files);
     Ok(certificates)
 }
 

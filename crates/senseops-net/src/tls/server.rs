@@ -1,19 +1,25 @@
 //! What an operator writes about TLS of a listener, and the acceptor it stands for.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::server::WebPkiClientVerifier;
 use senseops_core::settings::{Secret, Warning};
-use senseops_core::{BuildError, Files, chain};
+use senseops_core::{BuildError, ContentDigest, Files, chain};
 use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
 use super::{ClientIdentity, pem};
+use crate::file;
 
 /// How a listener talks TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -36,16 +42,42 @@ pub(crate) struct Terminator {
     settings: ServerTls,
     key: String,
     files: Files,
-    acceptor: TlsAcceptor,
+    acceptor: watch::Sender<TlsAcceptor>,
+    /// What the files held that are in use.
+    used: Contents,
     /// Whether the last reading of the files gave nothing usable.
     is_outdated: bool,
 }
+
+/// Files by what they hold.
+type Contents = BTreeMap<PathBuf, ContentDigest>;
 
 impl ServerTls {
     /// What an operator should know about them. `key` is the setting that holds them.
     pub fn warnings(&self, key: &str) -> Vec<Warning> {
         let passphrase = self.passphrase.as_ref();
         Vec::from_iter(passphrase.and_then(|secret| secret.warning(&format!("{key}.passphrase"))))
+    }
+
+    /// The files, each with the setting that names it. `key` is the setting that holds them all.
+    fn paths(&self, key: &str) -> impl Iterator<Item = (&Path, String)> {
+        let passphrase = match &self.passphrase {
+            Some(Secret::File(path)) => Some(path),
+            Some(Secret::Env(_) | Secret::Text(_)) | None => None,
+        };
+        let all = [
+            ("cert", Some(&self.cert)),
+            ("key", Some(&self.key)),
+            ("passphrase", passphrase),
+            ("client_ca", self.client_ca.as_ref()),
+        ];
+        all.into_iter().filter_map(move |(name, path)| Some((path?.as_path(), format!("{key}.{name}"))))
+    }
+
+    /// What the files held when they were last read for a component.
+    fn contents(&self, files: &Files) -> Contents {
+        let noted = files.noted().into_iter().map(|(path, noted)| (path, noted.digest));
+        noted.filter(|(path, _)| self.paths("").any(|(ours, _)| ours == path)).collect()
     }
 
     /// Reads the files, and notes them in `files`. TLS 1.2 is the oldest version that is spoken.
@@ -58,7 +90,7 @@ impl ServerTls {
             None => builder.with_no_client_auth(),
             Some(path) => {
                 let key = format!("{key}.client_ca");
-                let roots = Arc::new(pem::roots(path, &key, files).await?);
+                let roots = pem::roots(path, &key, files).await?;
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build().map_err(
                     |cause| {
                         BuildError::at(&key, format!("check clients with {}", path.display())).because(cause)
@@ -84,29 +116,43 @@ impl ServerTls {
 impl Terminator {
     /// Reads the files for the first time.
     pub(crate) async fn new(settings: &ServerTls, key: String, files: &Files) -> Result<Self, BuildError> {
-        let config = settings.server_config(&key, files).await?;
+        let acceptor = TlsAcceptor::from(Arc::new(settings.server_config(&key, files).await?));
+        let used = settings.contents(files);
         Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
             settings: settings.clone(),
             key,
             files: files.clone(),
+            acceptor: watch::Sender::new(acceptor),
+            used,
             is_outdated: false,
         })
     }
 
-    /// For the next connection.
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        self.acceptor.clone()
+    /// For each next connection, whatever the files hold then.
+    pub(crate) fn acceptor(&self) -> watch::Receiver<TlsAcceptor> {
+        self.acceptor.subscribe()
+    }
+
+    /// Reads the files anew and anew.
+    #[expect(clippy::infinite_loop, reason = "the listener drops it when it ends")]
+    pub(crate) async fn follow_files(mut self, interval: Duration) -> Infallible {
+        loop {
+            sleep(interval).await;
+            self.renew().await;
+        }
     }
 
     /// Reads the files anew. If they are of no use, such as between the change of one and the other, all stays as it is.
-    pub(crate) async fn renew(&mut self) {
-        let before = self.files.noted();
-        match self.settings.server_config(&self.key, &self.files).await {
-            Ok(config) => {
-                if self.is_outdated || self.files.noted() != before {
-                    self.acceptor = TlsAcceptor::from(Arc::new(config));
-                    info!(cert = %self.settings.cert.display(), "certificate of the listener renewed");
+    async fn renew(&mut self) {
+        let cert = self.settings.cert.display();
+        match self.renewed().await {
+            Ok(renewed) => {
+                if let Some(acceptor) = renewed {
+                    info!(%cert, "certificate of the listener renewed");
+                    self.acceptor.send_replace(acceptor);
+                    self.used = self.settings.contents(&self.files);
+                } else if self.is_outdated {
+                    info!(%cert, "certificate of the listener is as before");
                 }
                 self.is_outdated = false;
             }
@@ -117,6 +163,20 @@ impl Terminator {
                 self.is_outdated = true;
             }
         }
+    }
+
+    /// What the files stand for now, unless they hold what is in use.
+    async fn renewed(&self) -> Result<Option<TlsAcceptor>, BuildError> {
+        let mut has_changed = false;
+        for (path, key) in self.settings.paths(&self.key) {
+            let content = file::read(path, &key).await?;
+            has_changed |= self.used.get(path) != Some(&ContentDigest::of(&content.bytes));
+        }
+        if !has_changed {
+            return Ok(None);
+        }
+        let config = self.settings.server_config(&self.key, &self.files).await?;
+        Ok(Some(TlsAcceptor::from(Arc::new(config))))
     }
 }
 
@@ -145,7 +205,8 @@ mod tests {
         let (ours, theirs) = duplex(16 * 1024);
         let name = ServerName::try_from("localhost").unwrap();
         let client = TlsConnector::from(Arc::new(client)).connect(name, theirs);
-        let (_served, connected) = tokio::join!(terminator.acceptor().accept(ours), client);
+        let acceptor = terminator.acceptor().borrow().clone();
+        let (_served, connected) = tokio::join!(acceptor.accept(ours), client);
         let connected = connected.unwrap();
         connected.get_ref().1.peer_certificates().unwrap()[0].clone()
     }

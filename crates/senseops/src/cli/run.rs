@@ -49,7 +49,11 @@ pub(super) async fn run(registry: &Registry, args: &args::Run) -> io::Result<Exi
     };
     let handle = pipeline.handle();
     let mut reloads = Reloads::new(registry, args, handle.clone(), watch)?;
-    if let Err(error) = reloads.open_front(web.as_ref()).await {
+    let opened = tokio::select! {
+        opened = reloads.open_front(web.as_ref()) => opened,
+        () = &mut stop => return Ok(Exit::Done),
+    };
+    if let Err(error) = opened {
         return tell_problems(&[web_problem(&locator, &error)]);
     }
     tell(&News::Ready);

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
 use senseops_sim::{Certificate, Pki};
@@ -341,6 +341,20 @@ fn a_listener_whose_address_is_taken_is_exit_code_4() {
 }
 
 #[cfg(target_os = "linux")]
+#[test]
+fn a_file_of_the_listener_that_hangs_does_not_keep_the_program_from_stopping() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = dir.path().join("token");
+    assert!(Command::new("mkfifo").arg(&token).status().unwrap().success());
+    let yaml =
+        printing(free_tcp(), free_udp()).replacen("' }", &format!("', token: {{ file: {token:?} }} }}"), 1);
+    let path = config(dir.path(), &yaml);
+    let mut program = Logged::begin(&mut sos(&["run", "-c", &path]));
+    // Opened for reading once somebody opens it for writing: the program hangs there.
+    let _hanging = std::fs::File::options().write(true).open(&token).unwrap();
+    assert_eq!(program.stop(), 0);
+}
+
 #[test]
 fn the_service_manager_hears_of_start_reload_progress_and_stop() {
     use std::os::unix::net::UnixDatagram;

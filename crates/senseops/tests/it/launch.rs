@@ -50,11 +50,16 @@ impl Drop for Running {
 }
 
 impl Logged {
-    /// Starts it and waits until the pipeline runs.
-    pub(crate) fn start(command: &mut Command) -> Self {
+    /// Starts it.
+    pub(crate) fn begin(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut logged = Self { running: Running(child), log, text: String::new() };
+        Self { running: Running(child), log, text: String::new() }
+    }
+
+    /// Starts it and waits until the pipeline runs.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut logged = Self::begin(command);
         logged.wait_for("pipeline is running");
         logged
     }
