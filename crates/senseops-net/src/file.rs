@@ -105,33 +105,10 @@ fn without_line_break(text: &str) -> &str {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use senseops_core::chain;
 
     use super::*;
-
-    /// Puts a pipe in the place of a file. Whoever opens it waits for somebody to write, as on a file system that hangs.
-    #[cfg(unix)]
-    pub(crate) fn make_fifo(path: &Path) {
-        use std::process::Command;
-
-        let fifo = path.with_extension("fifo");
-        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-        std::fs::rename(fifo, path).unwrap();
-    }
-
-    /// Waits until somebody waits for the pipe, and keeps them waiting until it is dropped.
-    #[cfg(unix)]
-    pub(crate) async fn hanging(path: &Path) -> tokio::net::unix::pipe::Sender {
-        use tokio::net::unix::pipe::OpenOptions;
-
-        loop {
-            match OpenOptions::new().open_sender(path) {
-                Ok(sender) => return sender,
-                Err(_nobody_waits) => tokio::task::yield_now().await,
-            }
-        }
-    }
 
     #[cfg(unix)]
     #[test]
@@ -139,17 +116,19 @@ pub(crate) mod tests {
         use std::sync::mpsc;
         use std::thread;
 
+        use crate::fifo;
+
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("token");
-        make_fifo(&path);
-        let (ended, end) = mpsc::sync_channel(1);
+        fifo::put(&path);
+        let (ended, end) = mpsc::sync_channel::<()>(1);
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let hanging = runtime.block_on(async {
                 let files = Files::default();
                 tokio::select! {
                     _never = read_file(&path, "token", &files) => panic!("nobody writes"),
-                    hanging = hanging(&path) => hanging,
+                    hanging = fifo::hanging(&path) => hanging,
                 }
             });
             drop(runtime);
@@ -165,7 +144,7 @@ pub(crate) mod tests {
     async fn a_file_that_hangs_is_named_in_time() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("token");
-        make_fifo(&path);
+        crate::fifo::put(&path);
         let error = resolve(&Secret::File(path.clone()), "token", &Files::default()).await.unwrap_err();
         assert_eq!(chain(&error).to_string(), format!("read {}: no answer within 10s", path.display()));
     }

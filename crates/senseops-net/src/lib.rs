@@ -31,6 +31,8 @@ mod client;
 mod explain;
 mod exposure;
 mod failure;
+#[cfg(all(test, unix))]
+mod fifo;
 mod file;
 mod headers;
 mod listener;

@@ -94,12 +94,9 @@ impl Listener {
         key: &str,
         files: &Files,
     ) -> Result<Self, BuildError> {
-        let below = |name| if key.is_empty() { String::from(name) } else { format!("{key}.{name}") };
-        let (socket, address) = open(address).await.map_err(|cause| {
-            BuildError::at(below("listen"), format!("listen on {address}")).because(cause)
-        })?;
+        let (socket, address) = open(address, key).await?;
         let tls = match tls {
-            Some(tls) => Some(Terminator::new(tls, below("tls"), files).await?),
+            Some(tls) => Some(Terminator::new(tls, below(key, "tls"), files).await?),
             None => None,
         };
         Ok(Self { socket, address, tls, limits: Limits::default(), renewal: RENEWAL_INTERVAL })
@@ -109,6 +106,15 @@ impl Listener {
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Leaves its address for this one. All else stays as it is: no file is read again. `key` is as above.
+    ///
+    /// # Errors
+    /// When the address cannot be opened. It listens where it did, then.
+    pub async fn move_to(&mut self, address: SocketAddr, key: &str) -> Result<(), BuildError> {
+        (self.socket, self.address) = open(address, key).await?;
+        Ok(())
     }
 
     /// Where it listens; with the port that the system chose, if that was asked for.
@@ -169,10 +175,20 @@ impl Listener {
     }
 }
 
-async fn open(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = TcpListener::bind(address).await?;
-    let address = socket.local_addr()?;
-    Ok((socket, address))
+/// Opens the address that the setting `listen` below `key` asks for.
+async fn open(address: SocketAddr, key: &str) -> Result<(TcpListener, SocketAddr), BuildError> {
+    let opened = async {
+        let socket = TcpListener::bind(address).await?;
+        let address = socket.local_addr()?;
+        io::Result::Ok((socket, address))
+    };
+    opened
+        .await
+        .map_err(|cause| BuildError::at(below(key, "listen"), format!("listen on {address}")).because(cause))
+}
+
+fn below(key: &str, name: &str) -> String {
+    if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") }
 }
 
 /// Keeps the certificate up to date, if there is one. Never returns.
@@ -197,8 +213,7 @@ mod tests {
     use senseops_sim::{Certificate, Pki};
 
     use super::*;
-    use crate::file::tests::{hanging, make_fifo};
-    use crate::{HeaderMap, HttpClient, ServerTls, TlsSettings};
+    use crate::{HeaderMap, HttpClient, ServerTls, TlsSettings, fifo};
 
     /// The longest that anything may take here.
     const LONG: Duration = Duration::from_secs(5);
@@ -220,8 +235,8 @@ mod tests {
         let (url, stop) = (format!("https://{}/", listener.local_addr()), ShutdownTrigger::default());
         let serving = listener.serve(Router::new().route("/", get(|| async { "hello" })), stop.shutdown());
         let asking = async {
-            make_fifo(&server.cert);
-            let _hanging = timeout(LONG, hanging(&server.cert)).await.expect("the file is read anew");
+            fifo::put(&server.cert);
+            let _hanging = timeout(LONG, fifo::hanging(&server.cert)).await.expect("the file is read anew");
             let tls: TlsSettings = serde_json::from_str(r#"{"verify": "none"}"#).unwrap();
             let client = HttpClient::new(&tls, "tls", LONG, HeaderMap::new(), &files).await.unwrap();
             let answer = client.get(&url).send().await.expect("new connections are accepted");

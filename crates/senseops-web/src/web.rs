@@ -17,6 +17,7 @@ use crate::routes::{Routes, routes};
 /// An open listener.
 #[derive(Debug)]
 pub struct Web {
+    config: WebConfig,
     listener: Listener,
     guard: Guard,
 }
@@ -28,14 +29,23 @@ impl Web {
     /// When other machines could ask and nothing keeps them from it, the address is taken, or a secret, certificate or key
     /// cannot be used. Keys are those of the table.
     pub async fn bind(config: &WebConfig) -> Result<Self, BuildError> {
-        config.check().map_err(|refused| BuildError::at(refused.key, refused.message))?;
+        check(config)?;
         let files = Files::default();
         let guard = match &config.token {
             Some(token) => Guard::Token(Arc::new(Token::resolve(token, "token", &files).await?)),
             None => Guard::Loopback,
         };
         let listener = Listener::bind(config.listen, config.tls.as_ref(), "", &files).await?;
-        Ok(Self { listener, guard })
+        Ok(Self { config: config.clone(), listener, guard })
+    }
+
+    /// Leaves its address for this one; all that was read of files stays as it is.
+    ///
+    /// # Errors
+    /// When the address cannot be opened, or needs a token and there is none. It listens where it did, then.
+    pub async fn move_to(&mut self, address: SocketAddr) -> Result<(), BuildError> {
+        check(&WebConfig { listen: address, ..self.config.clone() })?;
+        self.listener.move_to(address, "").await
     }
 
     /// Where it listens; with the port that the system chose, if that was asked for.
@@ -51,4 +61,9 @@ impl Web {
             routes.layer(from_fn_with_state(limits, discard)).layer(from_fn_with_state(self.guard, guard));
         self.listener.with_limits(limits).serve(service.into_service::<RequestBody>(), shutdown).await;
     }
+}
+
+/// Refuses what would let everybody in.
+fn check(config: &WebConfig) -> Result<(), BuildError> {
+    config.check().map(drop).map_err(|refused| BuildError::at(refused.key, refused.message))
 }

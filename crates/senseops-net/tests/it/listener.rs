@@ -250,4 +250,14 @@ async fn an_address_that_is_taken_is_named_with_its_setting() {
     let error = Listener::bind(served.address, None, "web", &Files::default()).await.unwrap_err();
     assert_eq!(error.key, "web.listen");
     assert_eq!(error.message, format!("listen on {}", served.address));
+
+    let free = "127.0.0.1:0".parse().unwrap();
+    let mut listener = Listener::bind(free, None, "web", &Files::default()).await.unwrap();
+    let before = listener.local_addr();
+    assert_eq!(listener.move_to(served.address, "web").await.unwrap_err().key, "web.listen");
+    assert_eq!(listener.local_addr(), before);
+    listener.move_to(free, "web").await.unwrap();
+    assert_ne!(listener.local_addr(), before);
+    assert!(TcpStream::connect(listener.local_addr()).await.is_ok());
+    assert!(TcpStream::connect(before).await.is_err());
 }

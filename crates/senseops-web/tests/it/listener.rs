@@ -1,6 +1,7 @@
 //! Who is answered over the listener, and in which form.
 
 use insta::assert_snapshot;
+use senseops_web::{Web, WebConfig};
 
 use crate::support::{answer, event, until, with_listener};
 
@@ -187,4 +188,15 @@ async fn bodies_that_are_too_large_or_broken_are_problems_too() {
         "#);
     })
     .await;
+}
+
+#[tokio::test]
+async fn without_a_token_nobody_can_listen_for_other_machines() {
+    let everywhere = "0.0.0.0:0".parse().unwrap();
+    let open = WebConfig { listen: everywhere, ..WebConfig::default() };
+    assert_eq!(Web::bind(&open).await.unwrap_err().key, "token");
+    let here = WebConfig { listen: "127.0.0.1:0".parse().unwrap(), ..WebConfig::default() };
+    let mut web = Web::bind(&here).await.unwrap();
+    assert_eq!(web.move_to(everywhere).await.unwrap_err().key, "token");
+    assert!(web.local_addr().ip().is_loopback());
 }

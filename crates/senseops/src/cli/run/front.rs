@@ -37,8 +37,8 @@ pub(super) enum Change {
     Close,
     /// Opened beside the old one.
     Move(WebConfig, Box<Web>),
-    /// The address is still that of the old one; all else was tried out.
-    TakeOver(WebConfig),
+    /// Opened, but at an address of its own as long as the old one listens at this one.
+    TakeOver(WebConfig, Box<Web>),
 }
 
 impl Front {
@@ -55,8 +55,8 @@ impl Front {
             (Some(before), Some(config)) if before == config => Ok(Change::Nothing),
             (Some(before), Some(config)) if before.listen == config.listen => {
                 let elsewhere = SocketAddr::new(config.listen.ip(), 0);
-                Web::bind(&WebConfig { listen: elsewhere, ..config.clone() }).await?;
-                Ok(Change::TakeOver(config.clone()))
+                let web = Web::bind(&WebConfig { listen: elsewhere, ..config.clone() }).await?;
+                Ok(Change::TakeOver(config.clone(), Box::new(web)))
             }
             (_, Some(config)) => Ok(Change::Move(config.clone(), Box::new(Web::bind(config).await?))),
         }
@@ -71,10 +71,10 @@ impl Front {
                 self.close();
                 self.serve(config, *web);
             }
-            Change::TakeOver(config) => {
+            Change::TakeOver(config, mut web) => {
                 self.close();
-                let web = take_over(&config).await?;
-                self.serve(config, web);
+                take_over(&mut web, config.listen).await?;
+                self.serve(config, *web);
             }
         }
         Ok(())
@@ -106,13 +106,13 @@ impl Front {
     }
 }
 
-/// Opens an address as soon as its old listener has left it.
-async fn take_over(config: &WebConfig) -> Result<Web, BuildError> {
+/// Moves to an address as soon as its old listener has left it.
+async fn take_over(web: &mut Web, address: SocketAddr) -> Result<(), BuildError> {
     let deadline = Instant::now() + HANDOVER;
     loop {
-        match Web::bind(config).await {
+        match web.move_to(address).await {
             Err(_still_taken) if Instant::now() < deadline => sleep(HANDOVER_PAUSE).await,
-            bound => return bound,
+            moved => return moved,
         }
     }
 }
