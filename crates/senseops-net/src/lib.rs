@@ -1,12 +1,12 @@
 //! How this product talks TLS and HTTP.
 //!
-//! [`TlsSettings`] is what an operator writes; [`HttpClient`] is the only HTTP client in the tree, with a time limit,
-//! without proxies or redirects, and able to explain its failures: [`Failure`] is one sentence that names the server
-//! and says what to do; [`explain`] does the same for connections that are none of HTTP. [`classify`] turns an HTTP
-//! answer into what the engine should do with a batch. [`Listener`] is the only HTTP listener, with optional TLS
-//! ([`ServerTls`]) and with [`Limits`] to what a client may take; [`Token`] lets in who may come. Every file that is
-//! read for a component is noted in its [`Files`](senseops_core::Files), and given up after ten seconds: on a file system
-//! that hangs it costs one thread, which keeps neither a listener nor a runtime from ending.
+//! [`Endpoint`], [`Login`], [`Headers`] and [`TlsSettings`] are what an operator writes; [`HttpClient`] is the only HTTP
+//! client in the tree, with a time limit, without proxies or redirects, and able to explain its failures: [`Failure`] is
+//! one sentence that names the server and says what to do; [`explain`] does the same for connections that are none of
+//! HTTP. [`classify`] turns an HTTP answer into what the engine should do with a batch. [`Listener`] is the only HTTP
+//! listener, with optional TLS ([`ServerTls`]) and with [`Limits`] to what a client may take; [`Token`] lets in who may
+//! come. Every file that is read for a component is noted in its [`Files`](senseops_core::Files), and given up after ten
+//! seconds: on a file system that hangs it costs one thread, which keeps neither a listener nor a runtime from ending.
 //!
 //! ```
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,6 +28,7 @@
 mod answer;
 mod blocking;
 mod client;
+mod endpoint;
 mod explain;
 mod exposure;
 mod failure;
@@ -36,17 +37,20 @@ mod fifo;
 mod file;
 mod headers;
 mod listener;
+mod login;
 mod names;
 mod tls;
 mod token;
 
 pub use answer::{BodyError, Refusal, classify, excerpt, read_limited, retry_after};
 pub use client::HttpClient;
+pub use endpoint::{Endpoint, Protocol};
 pub use explain::explain;
 pub use failure::{Failure, Reason, origin_of};
 pub use file::resolve;
 pub use headers::Headers;
 pub use listener::{Limits, Listener, RequestBody, SlowBody};
+pub use login::Login;
 pub use reqwest::header::{self, HeaderMap, HeaderValue};
 pub use reqwest::{RequestBuilder, Response, StatusCode};
 pub use tls::{ClientIdentity, ServerTls, TlsSettings, Verify};
