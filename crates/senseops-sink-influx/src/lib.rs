@@ -19,8 +19,10 @@ mod encode;
 mod lines;
 mod series;
 mod server;
+mod settings;
 mod sink;
 mod verdict;
 
-pub use config::{Gzip, InfluxConfig, InfluxVersion, Login, RetentionPolicy};
+pub use config::{Gzip, InfluxConfig, InfluxVersion, RetentionPolicy};
 pub use encode::encode;
+pub use settings::{Influx, Name, Retention, Username};

@@ -55,7 +55,7 @@ impl Server {
     /// Creates the database, together with its retention policy, so that none is ever left without.
     pub(crate) async fn create_database(&self) -> Result<(), WriteError> {
         let policy = self.retention_policy.as_ref().map_or(String::new(), |policy| {
-            let (seconds, name) = (policy.duration.get().as_secs(), quoted(&policy.name));
+            let (seconds, name) = (policy.duration.get().as_secs(), quoted(policy.name.as_str()));
             format!(" WITH DURATION {seconds}s REPLICATION 1 NAME {name}")
         });
         let statement = format!("CREATE DATABASE {}{policy}", quoted(&self.database));

@@ -13,7 +13,7 @@ use senseops_core::{
     WriteError,
 };
 use senseops_dialect::InfluxDialect;
-use senseops_net::{HttpClient, resolve};
+use senseops_net::HttpClient;
 
 use crate::InfluxConfig;
 use crate::answer::Answer;
@@ -82,14 +82,15 @@ impl SinkFactory for InfluxFactory {
 impl InfluxConfig {
     /// Reads secrets and certificates; connects to nothing.
     async fn open(&self, timeout: Duration, files: &Files) -> Result<Server, BuildError> {
-        let login = match &self.login {
-            Some(login) => Some((login.username.clone(), resolve(&login.password, "password", files).await?)),
+        let login = self.login().map_err(|refused| BuildError::at(refused.key, refused.message))?;
+        let login = match login {
+            Some(login) => Some(login.resolve(files).await?),
             None => None,
         };
         Ok(Server {
             client: HttpClient::new(&self.tls, "tls", timeout, HeaderMap::new(), files).await?,
-            url: self.url.clone(),
-            database: self.database.clone(),
+            url: self.url.url().clone(),
+            database: self.database.as_str().to_owned(),
             retention_policy: self.retention_policy.clone(),
             login,
             gzip: self.compresses(),

@@ -2,10 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use senseops_core::settings::{Secret, Span};
+use senseops_core::settings::Secret;
 use senseops_core::{PlanSinks, SinkConfig};
-use senseops_sink_influx::{Gzip, InfluxConfig, Login, RetentionPolicy};
+use senseops_sink_influx::{Gzip, InfluxConfig};
 use senseops_testkit::sample;
 
 fn config(yaml: &str) -> InfluxConfig {
@@ -30,13 +31,18 @@ fn the_sample_is_the_default() {
 #[test]
 fn every_key_of_the_sample_works() {
     let config = config(&sample::uncommented(InfluxConfig::SAMPLE));
-    let policy = RetentionPolicy { name: "30d".into(), duration: Span::from_secs(30 * 24 * 3600) };
-    assert_eq!(config.retention_policy, Some(policy));
-    let login = Login { username: "senseops".into(), password: Secret::Env("INFLUX_PASSWORD".into()) };
-    assert_eq!(config.login, Some(login));
+    let policy = config.retention_policy.as_ref().unwrap();
+    assert_eq!((policy.name.as_str(), policy.duration.get()), ("30d", Duration::from_hours(30 * 24)));
+    assert_eq!(config.username.as_ref().unwrap().as_str(), "senseops");
+    assert_eq!(config.password, Some(Secret::Env("INFLUX_PASSWORD".into())));
     assert!(config.tls.identity.is_some());
-    let optional =
-        InfluxConfig { tls: InfluxConfig::default().tls, retention_policy: None, login: None, ..config };
+    let optional = InfluxConfig {
+        tls: InfluxConfig::default().tls,
+        retention_policy: None,
+        username: None,
+        password: None,
+        ..config
+    };
     assert_eq!(optional, InfluxConfig::default());
 }
 
@@ -81,27 +87,27 @@ fn mistakes_are_explained() {
     {"databse": "x"}
         unknown field `databse`, expected one of `url`, `version`, `database`, `retention_policy`, `username`, `password`, `tls`, `gzip`, `naming`, `include`, `max_series` at line 1 column 10
     {"url": "influx:8086"}
-        url: "influx" is neither http nor https
+        "influx:8086" is not an address such as http://influx.company.net:8086 at line 1 column 22
     {"url": "influx"}
-        relative URL without a base: "influx" at line 1 column 16
+        "influx" is not an address such as http://influx.company.net:8086 at line 1 column 17
     {"url": "http://anna:canary@influx:8086"}
-        url: credentials do not belong in the url; set username and password
+        credentials do not belong in the url; set username and password at line 1 column 41
     {"url": "http://influx:8086/?db=x"}
-        url: only scheme, host, port and path; the database is set by `database`
+        only scheme, host, port and path; the database is set by `database` at line 1 column 35
     {"database": ""}
-        database: the name of a database must not be empty
+        a name must not be empty at line 1 column 16
     {"username": "anna"}
-        `username` needs `password`
+        username: `username` needs `password`
     {"password": {"env": "P"}}
-        `password` needs `username`
+        password: `password` needs `username`
     {"username": "a:b", "password": {"env": "P"}}
-        username: a name with a colon cannot be sent; use another user
+        a name with a colon cannot be sent; use another user at line 1 column 18
     {"retention_policy": {"name": "30d"}}
         missing field `duration` at line 1 column 36
     {"retention_policy": {"name": "", "duration": "30d"}}
-        retention_policy.name: the name of a retention policy must not be empty
+        a name must not be empty at line 1 column 32
     {"retention_policy": {"name": "short", "duration": "30m"}}
-        retention_policy.duration: InfluxDB keeps points for one hour at least
+        InfluxDB keeps points for one hour at least at line 1 column 57
     {"gzip": true}
         expected value at line 1 column 10
     {"naming": "butler"}
