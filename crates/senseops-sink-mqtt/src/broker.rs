@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rumqttc::{LastWill, MqttOptions, NetworkOptions, QoS, Transport};
 use senseops_core::{Build, BuildError};
-use senseops_net::{TlsSettings, Url, origin_of, resolve};
+use senseops_net::{TlsSettings, Url, origin_of};
 use sha2::{Digest, Sha256};
 
 use crate::MqttConfig;
@@ -41,9 +41,11 @@ pub(crate) struct Broker {
 impl Broker {
     /// Reads secrets and certificates; connects to nothing, and leaves no last will.
     pub(crate) async fn new(config: &MqttConfig, build: &Build) -> Result<Self, BuildError> {
-        let url = &config.broker;
-        let default_port = if config.is_encrypted() { PORT_WITH_TLS } else { PORT };
-        let client_id = config.client_id.clone().unwrap_or_else(|| client_id(&host_name(), &build.component));
+        let url = config.broker.url();
+        let is_encrypted = config.broker.is_encrypted();
+        let default_port = if is_encrypted { PORT_WITH_TLS } else { PORT };
+        let own_id = || client_id(&host_name(), &build.component);
+        let client_id = config.client_id.as_ref().map_or_else(own_id, |id| id.as_str().to_owned());
         // The client takes what is before the last colon, and TLS knows no brackets.
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let mut options = MqttOptions::new(&client_id, host, url.port().unwrap_or(default_port));
@@ -52,11 +54,12 @@ impl Broker {
             .set_max_packet_size(MAX_ANSWER_BYTES, config.max_packet_size.get())
             // Its bookkeeping of messages is not used, so it need not be large.
             .set_inflight(1);
-        if let Some(login) = &config.login {
-            options
-                .set_credentials(&login.username, resolve(&login.password, "password", &build.files).await?);
+        let login = config.login().map_err(|refused| BuildError::at(refused.key, refused.message))?;
+        if let Some(login) = &login {
+            let (username, password) = login.resolve(&build.files).await?;
+            options.set_credentials(username, password);
         }
-        if config.is_encrypted() {
+        if is_encrypted {
             options.set_transport(Transport::tls_with_config(
                 config.tls.client_config("tls", &build.files).await?.into(),
             ));
@@ -74,10 +77,10 @@ impl Broker {
             client_id,
             timeout: config.timeout.get(),
             keep_alive: config.keep_alive.get(),
-            max_in_flight: usize::from(config.max_in_flight),
+            max_in_flight: usize::from(config.max_in_flight.get()),
             status: config.status_topic(),
-            is_encrypted: config.is_encrypted(),
-            has_login: config.login.is_some(),
+            is_encrypted,
+            has_login: login.is_some(),
         })
     }
 

@@ -31,8 +31,10 @@ mod explain;
 mod link;
 mod outbox;
 mod session;
+mod settings;
 mod sink;
 mod suspicion;
 mod task;
 
-pub use config::{Login, MqttConfig, Qos};
+pub use config::{MqttConfig, Qos};
+pub use settings::{ClientId, InFlight, KeepAlive, Mqtt, PacketSize};

@@ -3,7 +3,7 @@
 
 use senseops_core::settings::Secret;
 use senseops_core::{PlanSinks, SinkConfig};
-use senseops_sink_mqtt::{Login, MqttConfig};
+use senseops_sink_mqtt::MqttConfig;
 use senseops_testkit::sample;
 
 fn config(yaml: &str) -> MqttConfig {
@@ -28,11 +28,17 @@ fn the_sample_is_the_default() {
 #[test]
 fn every_key_of_the_sample_works() {
     let config = config(&sample::uncommented(MqttConfig::SAMPLE));
-    let login = Login { username: "senseops".into(), password: Secret::Env("MQTT_PASSWORD".into()) };
-    assert_eq!(config.login, Some(login));
-    assert_eq!(config.client_id.as_deref(), Some("sos-monitoring-main"));
+    assert_eq!(config.username.as_deref(), Some("senseops"));
+    assert_eq!(config.password, Some(Secret::Env("MQTT_PASSWORD".into())));
+    assert_eq!(config.client_id.as_ref().unwrap().as_str(), "sos-monitoring-main");
     assert!(config.tls.identity.is_some());
-    let optional = MqttConfig { tls: MqttConfig::default().tls, login: None, client_id: None, ..config };
+    let optional = MqttConfig {
+        tls: MqttConfig::default().tls,
+        username: None,
+        password: None,
+        client_id: None,
+        ..config
+    };
     assert_eq!(optional, MqttConfig::default());
 }
 
@@ -58,6 +64,7 @@ fn mistakes_are_explained() {
         r#"{"password": {"env": "P"}}"#,
         r#"{"client_id": ""}"#,
         r#"{"max_in_flight": 0}"#,
+        r#"{"max_in_flight": 70000}"#,
         r#"{"keep_alive": "20h"}"#,
         r#"{"max_packet_size": "1GiB"}"#,
         r#"{"base_topic": "a/#/"}"#,
@@ -69,17 +76,18 @@ fn mistakes_are_explained() {
     insta::assert_snapshot!(said.join("\n"), @r#"
     2 is not 0 or 1 at line 1 column 10
     unknown field `brokr`, expected one of `broker`, `username`, `password`, `tls`, `client_id`, `qos`, `retain`, `keep_alive`, `timeout`, `max_in_flight`, `max_packet_size`, `naming`, `base_topic`, `status`, `user_events` at line 1 column 8
-    broker: "broker" is neither mqtt nor mqtts
-    relative URL without a base: "broker" at line 1 column 19
-    broker: the host is missing
-    broker: credentials do not belong in the url; set username and password
-    broker: only scheme, host and port; topics are set by `base_topic`
-    `username` needs `password`
-    `password` needs `username`
-    client_id: a client id must not be empty; leave it out for our own
-    max_in_flight: must be between 1 and 10000
-    keep_alive: must be between one second and 18 hours
-    max_packet_size: MQTT has no packets above 256 MiB
+    "broker:1883" is not an address such as mqtt://broker.company.net:1883 at line 1 column 25
+    "broker" is not an address such as mqtt://broker.company.net:1883 at line 1 column 20
+    "mqtt:///" is not an address such as mqtt://broker.company.net:1883 at line 1 column 22
+    credentials do not belong in the url; set username and password at line 1 column 39
+    only scheme, host and port; topics are set by `base_topic` at line 1 column 33
+    username: `username` needs `password`
+    password: `password` needs `username`
+    a client id must not be empty; leave it out for our own at line 1 column 17
+    must be between 1 and 10000 at line 1 column 20
+    must be between 1 and 10000 at line 1 column 24
+    must be between one second and 18 hours at line 1 column 21
+    MQTT has no packets above 256 MiB at line 1 column 27
     base_topic: nothing can be published to a topic with '#', a wildcard
     status: nothing can be published to a topic with '+', a wildcard
     user_events.everything: a topic must not be empty
