@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use senseops_core::settings::{Span, Warning};
 use senseops_core::{LabelSet, PlanError, PlannedSource, Schedule, SourceConfig};
-use senseops_net::{Headers, TlsSettings};
+use senseops_net::{Endpoint, Headers, Protocol, TlsSettings};
 use serde::Deserialize;
 
-use crate::ServerUrl;
 use crate::server::Server;
 
 /// `sources.healthcheck.<name>`: Sense servers whose engine is polled.
@@ -47,6 +46,13 @@ pub struct ServerConfig {
     #[serde(default)]
     pub headers: Headers,
 }
+
+/// The address of a server: `https://server1.company.net:4747`, with a path if a proxy in between needs one.
+pub type ServerUrl = Endpoint<Engine>;
+
+/// What is spoken with the engine of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Engine;
 
 impl HealthcheckConfig {
     /// These servers, everything else as by default.
@@ -110,6 +116,13 @@ impl ServerConfig {
     }
 }
 
+impl Protocol for Engine {
+    const EXAMPLE: &'static str = "https://server1.company.net:4747";
+    const NO_LOGIN: &'static str = "an address must not hold a user or password; send them as a header";
+    const NO_MORE: &'static str =
+        "the address has something after its path; expected https://host:port or https://host/path";
+}
+
 impl SourceConfig for HealthcheckConfig {
     const TYPE: &'static str = "healthcheck";
     const ABOUT: &'static str = "Polls the engine health API of Qlik Sense servers";
@@ -144,7 +157,7 @@ impl SourceConfig for HealthcheckConfig {
             }
             warnings.extend(server.tls.warnings(&format!("servers.{index}.tls")));
             warnings.extend(server.headers.warnings(&format!("servers.{index}.headers")));
-            if server.url.is_plain() {
+            if !server.url.is_encrypted() {
                 warnings.extend(self.without_tls(server, &format!("servers.{index}.url")));
             }
         }
@@ -200,6 +213,17 @@ mod tests {
         assert_ne!(server.headers, Headers::default());
         assert!(server.description.is_some() && !server.tags.is_empty());
         assert_eq!(all.clone().plan().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_address_must_be_one() {
+        let error = |text: &str| text.parse::<ServerUrl>().unwrap_err();
+        insta::assert_snapshot!(error("server1.company.net:4747"), @r#""server1.company.net:4747" is not an address such as https://server1.company.net:4747"#);
+        insta::assert_snapshot!(error("server1"), @r#""server1" is not an address such as https://server1.company.net:4747"#);
+        insta::assert_snapshot!(error("ftp://server1"), @r#""ftp://server1" is not an address such as https://server1.company.net:4747"#);
+        insta::assert_snapshot!(error("https://me:canary@server1:4747"), @"an address must not hold a user or password; send them as a header");
+        insta::assert_snapshot!(error("admin:canary@server1:4747"), @"an address must not hold a user or password; send them as a header");
+        insta::assert_snapshot!(error("https://server1:4747/?ticket=canary"), @"the address has something after its path; expected https://host:port or https://host/path");
     }
 
     #[test]

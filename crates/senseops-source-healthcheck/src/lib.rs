@@ -18,7 +18,5 @@ mod config;
 mod parse;
 mod poll;
 mod server;
-mod server_url;
 
-pub use config::{HealthcheckConfig, ServerConfig};
-pub use server_url::ServerUrl;
+pub use config::{Engine, HealthcheckConfig, ServerConfig, ServerUrl};

@@ -46,7 +46,7 @@ impl Server {
     pub(crate) fn new(config: ServerConfig, index: usize, tls: &TlsSettings, headers: &Headers) -> Self {
         Self {
             labels: Arc::new(labels(&config)),
-            url: config.url.healthcheck(),
+            url: config.url.below("/engine/healthcheck"),
             tls: config.tls.clone().over(tls),
             headers: config.headers.clone().over(headers),
             own: Own { index, tls: config.tls, headers: config.headers },
