@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cargo_metadata::{MetadataCommand, Target, TargetKind};
-use senseops_core::BoxError;
 
+use crate::error::BoxError;
 use crate::packages::Consent;
 use crate::report::{Done, Report};
 use crate::tree::Tree;

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Args;
-use senseops_core::BoxError;
 
+use crate::error::BoxError;
 use crate::shell;
 
 /// The arguments of the task.

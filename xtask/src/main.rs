@@ -1,15 +1,12 @@
-//! Development tasks: `cargo xtask demo`, `test`, `services`, `ci`, `tidy`, `reference`, `bench`,
-//! `chaos`.
+//! Development tasks: `cargo xtask demo`, `test`, `services`, `ci`, `tidy`, `reference`, and `bench` and `chaos`, which
+//! the lab does.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool speaks to the person at the terminal")]
 
-mod bench;
-mod chaos;
 mod ci;
 mod demo;
-mod figures;
-mod http;
+mod error;
+mod lab;
 mod packages;
-mod program;
 mod readme;
 mod reference;
 mod report;
@@ -23,8 +20,8 @@ mod tree;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use senseops_core::{BoxError, chain};
 
+use crate::error::{BoxError, chain};
 use crate::packages::Consent;
 
 /// Development tasks of SenseOps Stats.
@@ -54,9 +51,9 @@ enum Task {
         yes: bool,
     },
     /// Measure what events and polls cost, and write docs/performance.md.
-    Bench(bench::Bench),
+    Bench(lab::Handed),
     /// Break everything around a running pipeline, count every event, and write docs/delivery.md.
-    Chaos(chaos::Chaos),
+    Chaos(lab::Handed),
     /// Check the rules of docs/style.md that no compiler knows.
     Tidy,
     /// Write what is generated: config/sos.reference.yaml and the samples in the READMEs of plugins.
@@ -81,10 +78,10 @@ fn run(task: Task) -> Result<ExitCode, BoxError> {
     match task {
         Task::Demo(demo) => demo::run(demo),
         Task::Test { yes } => Ok(test::run(Consent::from_flag(yes))),
-        Task::Services(services) => services::run(&services),
+        Task::Services(services) => services::run(services),
         Task::Ci { yes } => ci::run(Consent::from_flag(yes)),
-        Task::Bench(bench) => bench::run(&bench),
-        Task::Chaos(chaos) => chaos::run(&chaos),
+        Task::Bench(bench) => lab::run("bench", bench),
+        Task::Chaos(chaos) => lab::run("chaos", chaos),
         Task::Tidy => tidy::run(),
         Task::Reference { check } => reference::run(check),
     }

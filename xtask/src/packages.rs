@@ -2,9 +2,9 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use senseops_core::BoxError;
 use thiserror::Error;
 
+use crate::error::BoxError;
 use crate::shell;
 
 /// A server that some test starts for itself.

@@ -5,8 +5,7 @@
 
 use std::process::ExitCode;
 
-use senseops_core::BoxError;
-
+use crate::error::BoxError;
 use crate::shell;
 use crate::tree::{self, File, Tree};
 

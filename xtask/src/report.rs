@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use senseops_core::{BoxError, chain};
+use crate::error::{BoxError, chain};
 
 /// The steps of a task so far.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ impl Report {
     pub(crate) fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result<Done, BoxError>) -> bool {
         println!("\n==> {name}");
         let start = Instant::now();
-        let ended = work().map_err(|error| chain(&*error).to_string());
+        let ended = work().map_err(|error| chain(&*error));
         let row = Row { name, ended, took: start.elapsed() };
         println!("{row}");
         let passed = row.ended.is_ok();

@@ -1,12 +1,12 @@
-//! `cargo xtask services`: real servers for a person to try things on, as private as those of the tests.
+//! `cargo xtask services`: real servers for a person to try things on. The lab starts them.
 
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use senseops_core::BoxError;
-use senseops_testkit::{Influxd, InfluxdOptions, Mosquitto, MosquittoOptions};
 
+use crate::error::BoxError;
+use crate::lab;
 use crate::packages::{self, Consent, SERVERS, Server};
 
 /// The arguments of the task.
@@ -33,86 +33,19 @@ enum Task {
     },
 }
 
-/// A server that ends when this is dropped.
-enum Running {
-    Influxd(Influxd),
-    Mosquitto(Mosquitto),
-}
-
-pub(crate) fn run(services: &Services) -> Result<ExitCode, BoxError> {
-    match services.task {
-        Some(Task::Install { yes }) => {
-            println!("installed: {}", packages::ensure(SERVERS, Consent::from_flag(yes))?);
-        }
-        None => {
-            let wanted = wanted(&services.names);
-            packages::ensure(&wanted, Consent::from_flag(services.yes))?;
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(until_interrupted(&wanted))?;
-        }
+pub(crate) fn run(services: Services) -> Result<ExitCode, BoxError> {
+    let Services { task, names, yes } = services;
+    if let Some(Task::Install { yes }) = task {
+        println!("installed: {}", packages::ensure(SERVERS, Consent::from_flag(yes))?);
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(ExitCode::SUCCESS)
+    packages::ensure(&wanted(&names), Consent::from_flag(yes))?;
+    lab::become_lab("services", names.into_iter().map(Into::into).collect())
 }
 
 fn wanted(names: &[String]) -> Vec<Server> {
     let named = |server: &&Server| names.is_empty() || names.iter().any(|name| name == server.name);
     SERVERS.iter().filter(named).copied().collect()
-}
-
-async fn until_interrupted(servers: &[Server]) -> Result<(), BoxError> {
-    let mut running = Vec::with_capacity(servers.len());
-    for server in servers {
-        let started = start(server).await?;
-        println!("{}: {}", server.name, started.url());
-        running.push(started);
-    }
-    println!("Ctrl-C ends them and removes their data");
-    interrupted().await?;
-    for server in running {
-        server.stop().await;
-    }
-    Ok(())
-}
-
-async fn start(server: &Server) -> Result<Running, BoxError> {
-    match server.name {
-        "influxdb" => Ok(Running::Influxd(Influxd::start(InfluxdOptions::default()).await?)),
-        "mosquitto" => Ok(Running::Mosquitto(Mosquitto::start(MosquittoOptions::default()).await?)),
-        name => Err(format!("{name} has no launcher").into()),
-    }
-}
-
-impl Running {
-    fn url(&self) -> String {
-        match self {
-            Self::Influxd(influxd) => influxd.url(),
-            Self::Mosquitto(mosquitto) => mosquitto.url(),
-        }
-    }
-
-    async fn stop(self) {
-        match self {
-            Self::Influxd(mut influxd) => influxd.stop().await,
-            Self::Mosquitto(mut mosquitto) => mosquitto.stop().await,
-        }
-    }
-}
-
-/// Returns at Ctrl-C, or when the system asks the program to end.
-#[cfg(unix)]
-async fn interrupted() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-/// Returns at Ctrl-C.
-#[cfg(not(unix))]
-async fn interrupted() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }
 
 #[cfg(test)]
@@ -123,13 +56,5 @@ mod tests {
     fn every_server_is_wanted_when_none_is_named() {
         assert_eq!(wanted(&[]), SERVERS);
         assert_eq!(wanted(&["influxdb".into()]).len(), 1);
-    }
-
-    #[tokio::test]
-    async fn every_server_has_a_launcher() {
-        for server in SERVERS {
-            let running = start(server).await.unwrap();
-            assert!(running.url().contains("127.0.0.1:"), "{}", running.url());
-        }
     }
 }

@@ -13,8 +13,7 @@ mod sources;
 use std::fmt;
 use std::process::ExitCode;
 
-use senseops_core::BoxError;
-
+use crate::error::BoxError;
 use crate::tree::{File, Tree};
 use crate::{reference, shell};
 

@@ -3,8 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use senseops_core::BoxError;
 use thiserror::Error;
+
+use crate::error::BoxError;
 
 /// Text files by path.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::Args;
 use senseops_core::BoxError;
 
-use crate::{figures, shell};
+use crate::{figures, machine};
 use scenarios::Scenario;
 use table::Figure;
 
@@ -31,7 +31,7 @@ pub(crate) struct Bench {
     /// Only scenarios whose names contain this; the figures are not written.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// The folder of programs that were built before; the figures are not written.
+    /// The folder of the programs, if it is not that of this one; the figures are not written.
     #[arg(long, value_name = "FOLDER")]
     built: Option<PathBuf>,
 }
@@ -45,10 +45,7 @@ struct Binaries {
 }
 
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode, BoxError> {
-    let binaries = match &bench.built {
-        Some(folder) => Binaries::new(folder),
-        None => Binaries::build()?,
-    };
+    let binaries = Binaries::new(&bench.built.clone().map_or_else(machine::built, Ok)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let share = if bench.quick { 0.1 } else { 1.0 };
     let wanted =
@@ -73,15 +70,9 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, BoxError> {
 }
 
 impl Binaries {
-    fn build() -> Result<Self, BoxError> {
-        println!("building the release binaries; the first time this takes some minutes");
-        let packages = ["senseops", "senseops-sim", "senseops-chaos"].map(|name| ["--package", name]);
-        shell::run(shell::cargo(["build", "--release", "--bins"]).args(packages.as_flattened()))?;
-        Ok(Self::new(&shell::built("release")))
-    }
-
     fn new(folder: &Path) -> Self {
-        let binary = |name: &str| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-        Self { sos: binary("sos"), sim: binary("senseops-sim"), chaos: binary("senseops-chaos") }
+        let [sos, sim, chaos] =
+            ["sos", "senseops-sim", "senseops-chaos"].map(|name| machine::program(folder, name));
+        Self { sos, sim, chaos }
     }
 }

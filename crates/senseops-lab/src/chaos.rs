@@ -30,7 +30,7 @@ use std::time::Instant;
 use clap::Args;
 use senseops_core::{BoxError, chain};
 
-use crate::{figures, shell};
+use crate::{figures, machine};
 use account::{Account, Row};
 use lab::Lab;
 
@@ -46,7 +46,7 @@ pub(crate) struct Chaos {
     /// Only scenarios whose names contain one of these; the figures are not written.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
-    /// The folder of programs that were built before; the figures are not written.
+    /// The folder of the programs, if it is not that of this one; the figures are not written.
     #[arg(long, value_name = "FOLDER")]
     built: Option<PathBuf>,
 }
@@ -92,10 +92,7 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 pub(crate) fn run(chaos: &Chaos) -> Result<ExitCode, BoxError> {
-    let lab = match &chaos.built {
-        Some(folder) => Lab::new(folder, chaos.short),
-        None => Lab::build(chaos.short)?,
-    };
+    let lab = Lab::new(&chaos.built.clone().map_or_else(machine::built, Ok)?, chaos.short);
     let rows = rows(&lab, &chaos.only)?;
     if !chaos.short && chaos.only.is_empty() && chaos.built.is_none() {
         figures::write(PATH, &account::markdown(&rows))?;
@@ -111,12 +108,6 @@ pub(crate) fn run(chaos: &Chaos) -> Result<ExitCode, BoxError> {
             ExitCode::FAILURE
         }
     })
-}
-
-/// Runs the short form with the programs that were built with the tests.
-pub(crate) fn short() -> Result<String, BoxError> {
-    let rows = rows(&Lab::new(&shell::built("debug"), true), &[])?;
-    Ok(verdict(&rows)?)
 }
 
 /// Runs the scenarios whose names contain one of these texts, or all.

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use super::account::Account;
 use super::target::Target;
+use crate::machine;
 use crate::program::{Ended, Sos};
-use crate::shell;
 
 /// Events per second, unless a scenario says otherwise.
 pub(crate) const RATE: u64 = 5_000;
@@ -36,19 +36,13 @@ pub(crate) struct Lab {
 pub(crate) struct Scene(TempDir);
 
 impl Lab {
-    /// Builds the programs.
-    pub(crate) fn build(is_short: bool) -> Result<Self, BoxError> {
-        let profile = if is_short { "dev" } else { "release" };
-        println!("building the programs with the profile {profile}");
-        let packages = ["--package", "senseops", "--package", "senseops-chaos", "--profile", profile];
-        shell::run(shell::cargo(["build", "--bins"]).args(packages))?;
-        Ok(Self::new(&shell::built(if is_short { "debug" } else { profile }), is_short))
-    }
-
     /// With the programs in this folder.
     pub(crate) fn new(folder: &Path, is_short: bool) -> Self {
-        let binary = |name: &str| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-        Self { sos: binary("sos"), chaos: binary("senseops-chaos"), is_short }
+        Self {
+            sos: machine::program(folder, "sos"),
+            chaos: machine::program(folder, "senseops-chaos"),
+            is_short,
+        }
     }
 
     /// The one of the full form, or the one of the short form.

@@ -5,16 +5,16 @@ use std::fs;
 
 use senseops_core::BoxError;
 
-use crate::shell;
+use crate::machine;
 
 const BEGIN: &str = "<!-- figures -->\n";
 const END: &str = "<!-- /figures -->";
 
 /// Replaces the figures in the document at this path below the root, and says when and on what they were measured.
 pub(crate) fn write(path: &str, figures: &str) -> Result<(), BoxError> {
-    let file = shell::root().join(path);
+    let file = machine::root().join(path);
     let text = fs::read_to_string(&file)?;
-    let replaced = replaced(&text, &format!("{}\n\n{figures}", machine()));
+    let replaced = replaced(&text, &format!("{}\n\n{figures}", measured_on()));
     Ok(fs::write(&file, replaced.ok_or_else(|| format!("{path} has lost its marks for figures"))?)?)
 }
 
@@ -24,7 +24,7 @@ fn replaced(text: &str, figures: &str) -> Option<String> {
     Some(format!("{before}{BEGIN}{figures}{END}{after}"))
 }
 
-fn machine() -> String {
+fn measured_on() -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown CPU");

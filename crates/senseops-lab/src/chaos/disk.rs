@@ -11,8 +11,8 @@ use senseops_core::BoxError;
 use super::account::Account;
 use super::lab::{BACKLOG_WITHIN, Lab, RATE, Scene, caught_up, influx, numbered, settle};
 use super::target::{Ruling, Target, influxdb};
+use crate::machine;
 use crate::program::Sos;
-use crate::shell;
 
 /// How large the disk is. The journal may be far larger.
 const DISK: &str = "8m";
@@ -85,7 +85,7 @@ const RECOVERED: &str = "journal is on disk again";
 /// Why no program can have a disk of its own, if so.
 fn obstacle() -> Option<&'static str> {
     let mut command = Command::new("unshare");
-    let can = shell::answer(command.args(["-Urm", "true"])).is_some() && shell::find("nsenter").is_some();
+    let can = machine::answer(command.args(["-Urm", "true"])).is_some() && machine::find("nsenter").is_some();
     if can { None } else { Some("this machine gives nobody a mount namespace of his own") }
 }
 

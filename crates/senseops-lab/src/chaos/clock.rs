@@ -10,7 +10,7 @@ use senseops_testkit::Recorded;
 use super::account::Account;
 use super::lab::{Lab, RATE, Scene, caught_up, influx, numbered, settle};
 use super::target::{Line, Ruling, Target, influxdb};
-use crate::shell;
+use crate::machine;
 
 /// Where Debian's libfaketime is, whatever the architecture.
 const LIBRARIES: &str = "/usr/$LIB/faketime/libfaketime.so.1";
@@ -21,7 +21,7 @@ const HALF_A_DAY_NANOS: i64 = 12 * 3_600 * 1_000_000_000;
 
 /// Retries, syncs and batches go on as if nothing had happened, and no event takes the place of another.
 pub(super) async fn step(lab: &Lab) -> Result<Account, BoxError> {
-    if shell::find("faketime").is_none() {
+    if machine::find("faketime").is_none() {
         return Ok(Account::skipped("faketime is not installed"));
     }
     let (scene, target) = (Scene::new()?, Target::start().await?);
