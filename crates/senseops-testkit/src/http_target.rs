@@ -24,8 +24,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 pub use answer::Answer;
 
+use crate::addresses::bound;
+
 /// How long a target waits for its own port.
-const RESERVE_WITHIN: Duration = Duration::from_secs(5);
+const RESERVE_WITHIN: Duration = Duration::from_mins(1);
 
 /// How often it tries.
 const RESERVE_EVERY: Duration = Duration::from_millis(2);
@@ -98,7 +100,7 @@ impl HttpTarget {
     /// # Errors
     /// When no loopback port can be bound.
     pub fn down() -> io::Result<Self> {
-        let reserved = reserve((Ipv4Addr::LOCALHOST, 0).into())?;
+        let reserved = bound((Ipv4Addr::LOCALHOST, 0).into())?;
         let script = Script {
             queue: Mutex::default(),
             respond: Mutex::new(Arc::new(|_request| Answer::status(StatusCode::NO_CONTENT))),
@@ -178,7 +180,7 @@ impl HttpTarget {
                 return Ok(());
             }
             State::Down { _reserved: reserved } => reserved,
-            State::Gone => reserve(self.address)?,
+            State::Gone => bound(self.address)?,
         };
         let listener = socket.listen(1024)?;
         let trigger = ShutdownTrigger::default();
@@ -243,21 +245,11 @@ impl fmt::Debug for HttpTarget {
     }
 }
 
-/// A socket that is bound but does not listen: connections to it are refused.
-fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
-    // Connections of the time before, which the system still remembers, must not keep us from the port.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(socket)
-}
-
 /// Reserves the address of a listener that was just closed.
 async fn reserve_again(address: SocketAddr) -> io::Result<TcpSocket> {
     let deadline = Instant::now() + RESERVE_WITHIN;
     loop {
-        match reserve(address) {
+        match bound(address) {
             // A process that is being started has copies of all our sockets until it runs its own program. Tests
             // that start servers run beside this one, so the old listener may live on for a moment.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {

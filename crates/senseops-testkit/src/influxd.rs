@@ -9,10 +9,7 @@ use thiserror::Error;
 
 use crate::ServerError;
 use crate::http_client::{self, percent_encoded};
-use crate::server::{Server, free_addresses};
-
-/// How often other ports are tried when someone took ours between finding and using them.
-const PORT_ATTEMPTS: usize = 5;
+use crate::server::Server;
 
 /// A private InfluxDB 1.x: own data, own loopback ports, no reporting. Ended and removed when dropped.
 #[derive(Debug)]
@@ -57,17 +54,24 @@ impl Influxd {
     /// # Errors
     /// When `influxd` is not installed or does not start.
     pub async fn start(options: InfluxdOptions) -> Result<Self, ServerError> {
-        let mut attempts = 1;
-        loop {
-            match Self::try_start(&options).await {
-                Err(ServerError::Ended { log, .. })
-                    if log.contains("address already in use") && attempts < PORT_ATTEMPTS =>
-                {
-                    attempts += 1;
-                }
-                result => return result,
-            }
+        let mut server = Server::find("influxd", "influxdb")?;
+        let [http, rpc] = server.addresses()?;
+        let config = server.write("influxdb.conf", &config(&server, http, rpc, &options))?;
+        let arguments =
+            ["run", "-config"].map(str::to_owned).into_iter().chain([config.display().to_string()]);
+        server.start(arguments.collect(), || ping(http)).await?;
+        let mut influxd = Self { server, http, login: None };
+        if let Some((name, password)) = &options.login {
+            let password = password.replace('\\', "\\\\").replace('\'', "\\'");
+            let statement = format!("CREATE USER \"{name}\" WITH PASSWORD '{password}' WITH ALL PRIVILEGES");
+            influxd.query("", &statement).await.map_err(|error| ServerError::Silent {
+                program: "influxd",
+                log: influxd.server.log_tail(),
+                source: error.into(),
+            })?;
+            influxd.login = options.login;
         }
+        Ok(influxd)
     }
 
     /// Where it listens.
@@ -132,28 +136,6 @@ impl Influxd {
         let answer = self.query(database, statement).await?;
         let rows = answer.pointer("/results/0/series/0/values").and_then(Value::as_array);
         Ok(rows.into_iter().flatten().filter_map(Value::as_array).cloned().collect())
-    }
-
-    async fn try_start(options: &InfluxdOptions) -> Result<Self, ServerError> {
-        let mut server = Server::find("influxd", "influxdb")?;
-        let [http, rpc] =
-            free_addresses().map_err(|source| ServerError::Start { program: "influxd", source })?;
-        let config = server.write("influxdb.conf", &config(&server, http, rpc, options))?;
-        let arguments =
-            ["run", "-config"].map(str::to_owned).into_iter().chain([config.display().to_string()]);
-        server.start(arguments.collect(), || ping(http)).await?;
-        let mut influxd = Self { server, http, login: None };
-        if let Some((name, password)) = &options.login {
-            let password = password.replace('\\', "\\\\").replace('\'', "\\'");
-            let statement = format!("CREATE USER \"{name}\" WITH PASSWORD '{password}' WITH ALL PRIVILEGES");
-            influxd.query("", &statement).await.map_err(|error| ServerError::Silent {
-                program: "influxd",
-                log: influxd.server.log_tail(),
-                source: error.into(),
-            })?;
-            influxd.login = options.login.clone();
-        }
-        Ok(influxd)
     }
 }
 

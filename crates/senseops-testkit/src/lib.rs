@@ -7,6 +7,7 @@
 //! * [`Influxd`] is a real InfluxDB 1.x of the test's own, [`Mosquitto`] a real MQTT broker; a [`Relay`]
 //!   is a way to a server that can be shut.
 //! * [`sample`] makes numbered events, so that deliveries can be counted.
+//! * [`not_run`] is for a test that needs what this machine does not have; [`Reserved`] is a port for a server.
 //!
 //! ```
 //! use std::time::Duration;
@@ -22,6 +23,7 @@
 //! # }
 //! ```
 
+mod addresses;
 mod collector;
 mod context;
 mod contract;
@@ -31,6 +33,7 @@ mod influxd;
 pub mod line_protocol;
 mod mosquitto;
 pub mod mqtt;
+mod not_run;
 mod relay;
 pub mod sample;
 mod server;
@@ -38,12 +41,14 @@ mod sink_contract;
 mod sockets;
 mod source_contract;
 
+pub use addresses::{Reserved, unreserved_udp_address};
 pub use collector::{Collector, TooFew};
 pub use context::{TestContext, context};
 pub use contract::{Broken, Kept};
 pub use http_target::{Answer, HttpTarget, Recorded, TooFewRequests};
 pub use influxd::{Influxd, InfluxdOptions, QueryError};
 pub use mosquitto::{Mosquitto, MosquittoOptions, MosquittoTls, Subscriber};
+pub use not_run::not_run;
 pub use relay::Relay;
 pub use server::ServerError;
 pub use sink_contract::{

@@ -12,10 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::ServerError;
 use crate::mqtt::{Connect, Packet, Publish};
-use crate::server::{Server, free_addresses};
-
-/// How often other ports are tried when someone took ours between finding and using them.
-const PORT_ATTEMPTS: usize = 5;
+use crate::server::Server;
 
 /// A private Mosquitto: own loopback ports, nothing on disk. Ended and removed when dropped.
 #[derive(Debug)]
@@ -59,17 +56,13 @@ impl Mosquitto {
     /// # Errors
     /// When `mosquitto` is not installed or does not start.
     pub async fn start(options: MosquittoOptions) -> Result<Self, ServerError> {
-        let mut attempts = 1;
-        loop {
-            match Self::try_start(&options).await {
-                Err(ServerError::Ended { log, .. })
-                    if log.contains("Address already in use") && attempts < PORT_ATTEMPTS =>
-                {
-                    attempts += 1;
-                }
-                result => return result,
-            }
-        }
+        let mut server = Server::find("mosquitto", "mosquitto")?;
+        let addresses @ [address, side_door] = server.addresses()?;
+        let config = config(&server, address, side_door, &options)?;
+        let config = server.write("mosquitto.conf", &config)?;
+        server.start(vec!["-c".into(), config.display().to_string()], || accepts(addresses)).await?;
+        let scheme = if options.tls.is_some() { "mqtts" } else { "mqtt" };
+        Ok(Self { server, address, side_door, scheme })
     }
 
     /// Where it listens.
@@ -120,17 +113,6 @@ impl Mosquitto {
             }
         }
         Ok(Subscriber(stream))
-    }
-
-    async fn try_start(options: &MosquittoOptions) -> Result<Self, ServerError> {
-        let mut server = Server::find("mosquitto", "mosquitto")?;
-        let addresses @ [address, side_door] =
-            free_addresses().map_err(|source| ServerError::Start { program: "mosquitto", source })?;
-        let config = config(&server, address, side_door, options)?;
-        let config = server.write("mosquitto.conf", &config)?;
-        server.start(vec!["-c".into(), config.display().to_string()], || accepts(addresses)).await?;
-        let scheme = if options.tls.is_some() { "mqtts" } else { "mqtt" };
-        Ok(Self { server, address, side_door, scheme })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,11 +13,13 @@ use tempfile::TempDir;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-/// How long a server may take to answer after its start.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+use crate::Reserved;
+
+/// How long a server may take to answer after its start, on a machine that is busy with other things.
+const READY_WITHIN: Duration = Duration::from_mins(2);
 
 /// How long a server may take to end when asked to.
-const STOP_WITHIN: Duration = Duration::from_secs(15);
+const STOP_WITHIN: Duration = Duration::from_mins(1);
 
 /// How often a server that starts or stops is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -78,6 +80,8 @@ pub(crate) struct Server {
     program: &'static str,
     executable: PathBuf,
     arguments: Vec<String>,
+    /// The ports that it is told to listen on, also while it is away.
+    ports: Vec<Reserved>,
     /// Declared before the directory, so that the process is gone when its files go.
     child: Running,
     directory: TempDir,
@@ -93,7 +97,19 @@ impl Server {
         let executable = executable(program).ok_or(ServerError::NotInstalled { program, package })?;
         let directory = tempfile::Builder::new().prefix(program).tempdir();
         let directory = directory.map_err(|source| ServerError::Start { program, source })?;
-        Ok(Self { program, executable, arguments: Vec::new(), child: Running::default(), directory })
+        let (arguments, ports, child) = (Vec::new(), Vec::new(), Running::default());
+        Ok(Self { program, executable, arguments, ports, child, directory })
+    }
+
+    /// Loopback addresses for it alone, as long as it lives.
+    pub(crate) fn addresses<const N: usize>(&mut self) -> Result<[SocketAddr; N], ServerError> {
+        let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
+        for address in &mut addresses {
+            let reserved = Reserved::tcp().map_err(|source| self.start_error(source))?;
+            *address = reserved.address();
+            self.ports.push(reserved);
+        }
+        Ok(addresses)
     }
 
     /// Where its configuration, data and log are.
@@ -223,19 +239,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// Loopback addresses that were free a moment ago.
-pub(crate) fn free_addresses<const N: usize>() -> io::Result<[SocketAddr; N]> {
-    // All are held until all are found, so that they differ.
-    let mut held = Vec::with_capacity(N);
-    let mut addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); N];
-    for address in &mut addresses {
-        let listener = TcpListener::bind(*address)?;
-        *address = listener.local_addr()?;
-        held.push(listener);
-    }
-    Ok(addresses)
 }
 
 fn executable(program: &str) -> Option<PathBuf> {

@@ -20,10 +20,10 @@ const A_WHILE: Duration = Duration::from_millis(200);
 const MAX_POLLS: usize = 12;
 
 /// The pause that a busy target asks for.
-const ASKED_PAUSE: Duration = Duration::from_secs(7);
+const ASKED_PAUSE: Duration = Duration::from_secs(30);
 
 /// What may be missing of it when the target says when, instead of how long.
-const MISSING_PAUSE: Duration = Duration::from_secs(2);
+const MISSING_PAUSE: Duration = Duration::from_secs(10);
 
 pub(super) async fn accepts_is_stable<H: SinkHarness>(harness: &H) -> Verdict {
     let mut stage = Stage::build(harness, harness.target().await).await?;

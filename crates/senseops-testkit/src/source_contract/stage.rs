@@ -13,11 +13,12 @@ use super::{Keeps, OriginBehaviour, SourceHarness};
 use crate::contract::{Few, Verdict, broken, caught, ensure, in_time, supported};
 use crate::{TestContext, context};
 
-/// The longest that a source may take to emit, to be built, or to notice how its origin is.
-pub(super) const WITHIN: Duration = Duration::from_secs(10);
+/// The longest that a source may take to emit, to be built, or to notice how its origin is, on a machine that is busy
+/// with other things.
+pub(super) const WITHIN: Duration = Duration::from_mins(1);
 
-/// The longest that a source may take to stop.
-pub(super) const STOP_WITHIN: Duration = Duration::from_secs(1);
+/// The longest that a source may take to stop, on such a machine. The engine gives it as long by default.
+pub(super) const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long the suite waits for something that should not happen.
 pub(super) const A_WHILE: Duration = Duration::from_millis(200);

@@ -119,7 +119,7 @@ async fn a_sink_that_repeats_writes_on_its_own_is_caught() {
 async fn a_sink_that_keeps_the_asked_pause_to_itself_is_caught() {
     insta::assert_snapshot!(of(Flaw::ForgetsRetryAfter).await, @"
     the contract is broken
-      retry after: the target asked for a pause of 7s, but the sink passed on None
+      retry after: the target asked for a pause of 30s, but the sink passed on None
     ");
 }
 
@@ -232,8 +232,8 @@ async fn a_sink_that_panics_when_its_target_is_down_is_caught() {
 async fn a_sink_that_hangs_when_its_target_is_down_is_caught() {
     insta::assert_snapshot!(of(Flaw::HangsWhenDown).await, @"
     the contract is broken
-      down: write did not return within 10s
-      down at start: write did not return within 10s
+      down: write did not return within 60s
+      down at start: write did not return within 60s
     ");
 }
 
@@ -300,7 +300,7 @@ async fn a_sink_that_probes_nothing_is_caught() {
 async fn a_sink_that_cannot_close_without_its_target_is_caught() {
     insta::assert_snapshot!(of(Flaw::HangsInClose).await, @"
     the contract is broken
-      close while down: close while the target is down did not return within 10s
+      close while down: close while the target is down did not return within 60s
     ");
 }
 

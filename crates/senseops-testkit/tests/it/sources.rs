@@ -64,7 +64,7 @@ async fn a_source_that_sees_only_what_is_true_now_keeps_the_contract() {
 async fn a_source_that_emits_nothing_is_caught() {
     insta::assert_snapshot!(of(Flaw::EmitsNothing).await, @"
     the contract is broken
-      emits: the origin brought about event 1, but the source did not emit it within 10s; it emitted (none)
+      emits: the origin brought about event 1, but the source did not emit it within 60s; it emitted (none)
     ");
 }
 
@@ -120,7 +120,7 @@ async fn a_source_that_shouts_its_kind_is_caught() {
 async fn a_source_that_ignores_the_request_to_stop_is_caught() {
     insta::assert_snapshot!(of(Flaw::IgnoresShutdown).await, @"
     the contract is broken
-      emits: the source did not stop within 1s
+      emits: the source did not stop within 10s
     ");
 }
 
@@ -128,8 +128,8 @@ async fn a_source_that_ignores_the_request_to_stop_is_caught() {
 async fn a_source_that_cannot_stop_without_room_is_caught() {
     insta::assert_snapshot!(of(Flaw::IgnoresShutdownWhileEmitting).await, @"
     the contract is broken
-      stops without room: the source did not stop within 1s
-      stops while waiting: the source did not stop within 1s
+      stops without room: the source did not stop within 10s
+      stops while waiting: the source did not stop within 10s
     ");
 }
 
@@ -145,7 +145,7 @@ async fn a_source_that_ends_when_an_event_is_lost_is_caught() {
 async fn a_source_that_loses_what_came_while_it_was_built_anew_is_caught() {
     insta::assert_snapshot!(of(Flaw::StartsAtTheEnd).await, @"
     the contract is broken
-      built anew: the origin brought about event 3, but the source did not emit it within 10s; it emitted (none)
+      built anew: the origin brought about event 3, but the source did not emit it within 60s; it emitted (none)
     ");
 }
 
@@ -170,8 +170,8 @@ async fn a_source_that_ends_when_its_origin_is_down_is_caught() {
 async fn a_source_that_keeps_quiet_about_a_missing_origin_is_caught() {
     insta::assert_snapshot!(of(Flaw::QuietWhenDown).await, @"
     the contract is broken
-      down: health should be failing within 10s, but it is Ok
-      down at start: health should be failing within 10s, but it is Starting
+      down: health should be failing within 60s, but it is Ok
+      down at start: health should be failing within 60s, but it is Starting
     ");
 }
 
@@ -179,8 +179,8 @@ async fn a_source_that_keeps_quiet_about_a_missing_origin_is_caught() {
 async fn a_source_that_never_recovers_is_caught() {
     insta::assert_snapshot!(of(Flaw::NeverRecovers).await, @r#"
     the contract is broken
-      down: health should be ok again within 10s, but it is Failing("nobody is there")
-      down at start: health should be ok again within 10s, but it is Failing("nobody is there")
+      down: health should be ok again within 60s, but it is Failing("nobody is there")
+      down at start: health should be ok again within 60s, but it is Failing("nobody is there")
     "#);
 }
 
