@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::sample;
 
-    const LONG: Duration = Duration::from_secs(10);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn what_is_emitted_is_collected_in_order() {

@@ -13,7 +13,7 @@ async fn what_one_run_could_not_deliver_the_next_one_does() {
     let dir = tempfile::tempdir().unwrap();
     let settings = PipelineSettings {
         journal: JournalSettings { path: Some(dir.path().join("journal")), ..JournalSettings::default() },
-        shutdown_timeout: "1m".parse().unwrap(),
+        shutdown_timeout: "10m".parse().unwrap(),
         ..PipelineSettings::default()
     };
 
@@ -31,7 +31,7 @@ async fn what_one_run_could_not_deliver_the_next_one_does() {
     .await;
     assert!(summary.view.journal.on_disk);
     assert_eq!(summary.view.undelivered(), 100);
-    assert!(begin.elapsed() < Duration::from_secs(20), "what is kept is not waited for");
+    assert!(begin.elapsed() < Duration::from_mins(5), "what is kept is not waited for");
 
     let up = Arc::new(Scripted::willing());
     let second =
@@ -71,7 +71,7 @@ async fn a_pipeline_that_is_dropped_in_mid_run_gives_its_journal_back() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    assert!(tokio::time::timeout(Duration::from_secs(20), reopened).await.is_ok());
+    assert!(tokio::time::timeout(Duration::from_mins(5), reopened).await.is_ok());
 }
 
 #[tokio::test]

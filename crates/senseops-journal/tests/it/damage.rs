@@ -100,7 +100,7 @@ fn read_all(directory: TempDir) -> (Vec<u64>, u64) {
                 numbers.push(entry.chunk.number);
             }
         };
-        tokio::time::timeout(Duration::from_mins(1), all).await.unwrap();
+        tokio::time::timeout(Duration::from_mins(5), all).await.unwrap();
         (numbers, reader.discarded())
     })
 }

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use senseops_net::{Reason, TlsSettings};
 use senseops_sim::{Behaviour, Certificate, ClientCheck, Pki, SenseServer};
+use senseops_testkit::Reserved;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::support::{LONG, answer_once, client, closed_port, failure, tls, url};
+use crate::support::{LONG, answer_once, client, failure, tls, url};
 
 #[tokio::test]
 async fn a_closed_port_refuses() {
     let client = client(&TlsSettings::default(), LONG).await;
-    let failure = failure(&client, &format!("http://127.0.0.1:{}/", closed_port().await)).await;
+    let nobody = Reserved::tcp().unwrap();
+    let failure = failure(&client, &format!("http://{}/", nobody.address())).await;
     assert_eq!(failure.reason, Reason::Refused);
     insta::assert_snapshot!(failure, @"http://127.0.0.1:PORT refused the connection; check that the service runs and that the port is right");
 }

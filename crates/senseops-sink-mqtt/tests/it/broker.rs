@@ -1,12 +1,13 @@
 //! A broker whose behaviour is scripted.
 #![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "helpers of tests")]
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use senseops_testkit::TargetBehaviour;
 use senseops_testkit::mqtt::{Connect, Packet, Publish};
+use senseops_testkit::{Reserved, TargetBehaviour};
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex as AsyncMutex;
@@ -21,6 +22,8 @@ const NOT_AUTHORIZED: u8 = 5;
 /// A broker on loopback.
 pub(crate) struct Broker {
     pub(crate) address: SocketAddr,
+    /// Keeps the port while the broker is down.
+    _reserved: Reserved,
     seen: Arc<Mutex<Seen>>,
     /// Accepts connections and holds them; empty while the broker is down.
     serving: AsyncMutex<JoinSet<()>>,
@@ -43,11 +46,12 @@ enum Fate {
 
 impl Broker {
     pub(crate) async fn start(behaviour: TargetBehaviour) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let reserved = Reserved::tcp().unwrap();
+        let address = reserved.address();
         let seen = Seen { behaviour, connects: vec![], offered: vec![], stored: vec![] };
-        let broker = Self { address, seen: Arc::new(Mutex::new(seen)), serving: AsyncMutex::default() };
-        broker.serve(listener).await;
+        let (seen, serving) = (Arc::new(Mutex::new(seen)), AsyncMutex::default());
+        let broker = Self { address, _reserved: reserved, seen, serving };
+        broker.serve().await;
         broker
     }
 
@@ -78,7 +82,7 @@ impl Broker {
         if hangs_up || matches!(before, To::Down | To::Hang) {
             self.serving.lock().await.shutdown().await;
             if behaviour != To::Down {
-                self.serve(TcpListener::bind(self.address).await.unwrap()).await;
+                self.serve().await;
             }
         }
         if behaviour == To::Deny {
@@ -96,7 +100,16 @@ impl Broker {
         }
     }
 
-    async fn serve(&self, listener: TcpListener) {
+    async fn serve(&self) {
+        let listener = loop {
+            match TcpListener::bind(self.address).await {
+                // A process that another test starts has a copy of the old listener until it runs its own program.
+                Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                bound => break bound.unwrap(),
+            }
+        };
         let seen = Arc::clone(&self.seen);
         self.serving.lock().await.spawn(async move {
             // Connections end with the listener.

@@ -20,7 +20,7 @@ impl SinkHarness for Mqtt {
     }
 
     async fn sink(&self, target: &Broker) -> Result<Arc<dyn Sink>, BoxError> {
-        Ok(built(&Build::detached("mqtt.main"), json!({ "broker": target.url(), "timeout": "5s" })).await)
+        Ok(built(&Build::detached("mqtt.main"), json!({ "broker": target.url(), "timeout": "20s" })).await)
     }
 
     async fn stored(&self, target: &Broker) -> Vec<u64> {

@@ -22,8 +22,8 @@ async fn a_broker_that_says_nothing_is_given_up() {
 #[tokio::test]
 async fn a_broker_that_acknowledges_nothing_is_given_up() {
     let broker = Broker::start(TargetBehaviour::Hang).await;
-    let running = Running::start(json!({ "broker": broker.url(), "timeout": "200ms" })).await;
-    insta::assert_snapshot!(said(&*running.sink, broker.address.port()).await, @"target unavailable: mqtt://127.0.0.1:PORT acknowledged nothing for 200ms; check the log of the broker");
+    let running = Running::start(json!({ "broker": broker.url(), "timeout": "2s" })).await;
+    insta::assert_snapshot!(said(&*running.sink, broker.address.port()).await, @"target unavailable: mqtt://127.0.0.1:PORT acknowledged nothing for 2s; check the log of the broker");
     assert_eq!(running.reading("unacknowledged"), 1);
     broker.behave(TargetBehaviour::Accept).await;
     assert_eq!(running.deliver(sample::events(0..5)).await, []);
@@ -65,9 +65,18 @@ async fn a_write_without_background_work_ends() {
 async fn a_dropped_write_sends_nothing_more() {
     let broker = Broker::start(TargetBehaviour::Hang).await;
     let running =
-        Running::start(json!({ "broker": broker.url(), "max_in_flight": 2, "timeout": "500ms" })).await;
+        Running::start(json!({ "broker": broker.url(), "max_in_flight": 2, "timeout": "10s" })).await;
     let batch = Batch::from(sample::events(0..10));
-    for _ in 0..3 {
+    let two_are_sent = async {
+        while broker.offered().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        result = running.sink.write(&batch) => panic!("nothing was acknowledged, but {result:?}"),
+        sent = timeout(LONGEST, two_are_sent) => sent.unwrap(),
+    }
+    for _ in 0..2 {
         assert!(timeout(Duration::from_millis(100), running.sink.write(&batch)).await.is_err());
     }
     assert_eq!(broker.offered(), [0, 1], "the window is full of the first write");

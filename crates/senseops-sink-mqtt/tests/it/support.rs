@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// The longest that anything may take.
-pub(crate) const LONGEST: Duration = Duration::from_mins(1);
+pub(crate) const LONGEST: Duration = Duration::from_mins(5);
 
 /// The topic of births and wills.
 pub(crate) const STATUS: &str = "butler-sos/status";

@@ -37,7 +37,7 @@ impl SourceHarness for Harness {
     async fn source(&self, origin: &Origin, context: Build) -> Result<Box<dyn Source>, BoxError> {
         let configured: HealthcheckConfig = serde_json::from_value(json!({
             "interval": "5ms",
-            "timeout": "500ms",
+            "timeout": "10s",
             "servers": [{ "name": "Server 1", "url": url(&origin.server) }],
         }))?;
         Ok(build(configured, context).await?)

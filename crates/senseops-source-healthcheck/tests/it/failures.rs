@@ -5,7 +5,7 @@ use senseops_core::{Condition, Event, Level, State, Value};
 use senseops_qlik::kinds::{engine_health, target_up};
 use senseops_sim::{Behaviour, Certificate, SenseServer};
 use senseops_source_healthcheck::HealthcheckConfig;
-use senseops_testkit::context;
+use senseops_testkit::{Reserved, context};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -95,7 +95,8 @@ async fn a_client_certificate_of_another_authority() {
 
 #[tokio::test]
 async fn a_closed_port() {
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let nobody = Reserved::tcp().unwrap();
+    let port = nobody.address().port();
     let state = state(config(&format!("https://127.0.0.1:{port}"), &json!({}))).await;
     insta::assert_snapshot!(told(&state, &[(&port.to_string(), "PORT")]), @"refused: Server 1: https://127.0.0.1:PORT refused the connection; check that the engine service runs, and the port (4747 unless changed)");
 }

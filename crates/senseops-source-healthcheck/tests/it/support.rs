@@ -11,7 +11,7 @@ use senseops_source_healthcheck::HealthcheckConfig;
 use senseops_testkit::{TestContext, context};
 use serde_json::json;
 
-pub(crate) const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 /// A certificate authority and the files that an administrator exports from it.
 pub(crate) struct Site {

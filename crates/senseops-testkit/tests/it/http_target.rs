@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-pub(crate) const LONG: Duration = Duration::from_secs(10);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 /// Posts the body on a new connection and reads until its end.
 pub(crate) async fn post(address: SocketAddr, headers: &str, body: &[u8]) -> std::io::Result<String> {

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use insta::assert_snapshot;
 use senseops_sim::{Certificate, Pki};
@@ -11,7 +12,7 @@ use senseops_testkit::{Answer, HttpTarget};
 use serde_json::Value;
 
 use crate::launch::{Logged, Running, config, free_tcp, http, output, output_of, sos};
-use crate::support::free_udp;
+use crate::support::{LONGEST, free_udp};
 
 const LOGIN: &[u8] = b"/qseow-proxy-session/;sense1;Start session;LAB;anna;HubAccess;;hello";
 
@@ -37,7 +38,8 @@ fn status(web: SocketAddr) -> Value {
 
 /// Asks again and again until the status is as it should be.
 fn until(web: SocketAddr, done: impl Fn(&Value) -> bool) {
-    for _ in 0..3000 {
+    let begin = Instant::now();
+    while begin.elapsed() < LONGEST {
         if done(&status(web)) {
             return;
         }
@@ -364,7 +366,7 @@ fn the_service_manager_hears_of_start_reload_progress_and_stop() {
     let path = config(dir.path(), &printing(web, udp));
     let name = dir.path().join("notify");
     let manager = UnixDatagram::bind(&name).unwrap();
-    manager.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    manager.set_read_timeout(Some(LONGEST)).unwrap();
     let hear = |wanted: &str| {
         let mut buffer = [0; 4096];
         loop {

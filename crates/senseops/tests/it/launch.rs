@@ -1,9 +1,12 @@
 //! The program `sos` as a process of its own, and HTTP spoken by hand.
 
 use std::io::{BufRead, BufReader, Lines, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::Mutex;
+
+use senseops_testkit::Reserved;
 
 pub(crate) fn sos(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sos"));
@@ -26,9 +29,13 @@ pub(crate) fn config(dir: &Path, yaml: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// A TCP address that was free a moment ago.
+/// A TCP address that nobody else is given while these tests run.
 pub(crate) fn free_tcp() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static RESERVED: Mutex<Vec<Reserved>> = Mutex::new(Vec::new());
+    let reserved = Reserved::tcp().unwrap();
+    let address = reserved.address();
+    RESERVED.lock().unwrap().push(reserved);
+    address
 }
 
 /// A program that is ended with the test.

@@ -26,7 +26,7 @@ fn idle_source() -> String {
     format!("sources: {{ udp: {{ idle: {{ listen: '{}', allow: [ 127.0.0.1 ] }} }} }}\n", free_udp())
 }
 
-/// Emits for four seconds while InfluxDB is stopped and started again, then asks it for everything.
+/// Emits before InfluxDB is stopped, while it is away and when it is back, then asks it for everything.
 async fn restarted_under_load(journal: &str, checkpoint: Outcome) {
     let mut influxd = Influxd::start(InfluxdOptions::default()).await.unwrap();
     let yaml = format!(
@@ -38,24 +38,22 @@ async fn restarted_under_load(journal: &str, checkpoint: Outcome) {
     let mut accepted = 0;
     let mut most_bytes = 0;
     let summary = run(plan(&yaml), async |handle| {
-        let begin = Instant::now();
-        let (mut stopped, mut back) = (false, false);
-        while begin.elapsed() < Duration::from_secs(4) {
-            let chunk = (accepted..accepted + 50).map(numbered).collect();
-            accepted += 50;
-            assert_eq!(handle.emit(chunk).await.outcome().await, checkpoint);
-            most_bytes = most_bytes.max(handle.view().journal.bytes);
-            if !stopped && begin.elapsed() > Duration::from_secs(1) {
-                influxd.stop().await;
-                stopped = true;
+        let mut load = async |time: Duration| {
+            let begin = Instant::now();
+            while begin.elapsed() < time {
+                let chunk = (accepted..accepted + 50).map(numbered).collect();
+                accepted += 50;
+                assert_eq!(handle.emit(chunk).await.outcome().await, checkpoint);
+                most_bytes = most_bytes.max(handle.view().journal.bytes);
+                sleep(Duration::from_millis(2)).await;
             }
-            if !back && begin.elapsed() > Duration::from_secs(3) {
-                assert!(handle.view().sinks[0].lag_events > 0, "the load went on while the target was away");
-                influxd.start_again().await.unwrap();
-                back = true;
-            }
-            sleep(Duration::from_millis(2)).await;
-        }
+        };
+        load(Duration::from_secs(1)).await;
+        influxd.stop().await;
+        load(Duration::from_secs(2)).await;
+        assert!(handle.view().sinks[0].lag_events > 0, "the load went on while the target was away");
+        influxd.start_again().await.unwrap();
+        load(Duration::from_secs(1)).await;
         until(&handle, |view| view.sinks[0].lag_events == 0).await;
     })
     .await;

@@ -10,7 +10,7 @@ use senseops_qlik::AppNames;
 use tokio::time::{sleep, timeout};
 
 /// The longest that anything in these tests may take.
-pub(crate) const LONGEST: Duration = Duration::from_mins(1);
+pub(crate) const LONGEST: Duration = Duration::from_mins(5);
 
 /// The plan that a configuration text asks for.
 pub(crate) fn plan(yaml: &str) -> Plan {
@@ -43,7 +43,7 @@ pub(crate) async fn run<Fut: Future<Output = ()>>(
 
 /// A UDP address that was free a moment ago.
 pub(crate) fn free_udp() -> std::net::SocketAddr {
-    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    senseops_testkit::unreserved_udp_address().unwrap()
 }
 
 /// Fills the pipeline's table of app names, as a source that asks the repository service will.
