@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use senseops_core::BoxError;
 
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// A program that is under load on a busy machine may take its time.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The body of the answer to `GET path`.
 pub(crate) fn get(address: &str, path: &str) -> Result<String, BoxError> {

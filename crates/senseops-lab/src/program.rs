@@ -2,9 +2,11 @@
 #![expect(clippy::disallowed_methods, reason = "procfs answers from memory, and a tool may wait for a disk")]
 
 mod said;
+mod status;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -13,14 +15,24 @@ use std::time::{Duration, Instant};
 
 use senseops_core::BoxError;
 use tempfile::TempDir;
+use tokio::time::sleep;
+
+use crate::http;
 
 pub(crate) use said::Ended;
 use said::Said;
+pub(crate) use status::Status;
 
 /// How Linux counts CPU time for programs, on every architecture that matters.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// How long it may take from the start of the process to a running pipeline.
-const RUNNING_WITHIN: Duration = Duration::from_secs(30);
+/// How long it may take from the start of the process to a running pipeline, on a busy machine.
+const RUNNING_WITHIN: Duration = Duration::from_mins(2);
+/// How often a program that should come to something is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long it may take that something happens at all, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(10);
+/// The table that a configuration needs for [`Sos::status`].
+pub(crate) const WEB: &str = "web: { listen: '127.0.0.1:0' }\n";
 
 /// A running `sos`. Killed when dropped.
 pub(crate) struct Sos {
@@ -101,6 +113,48 @@ impl Sos {
     /// How many lines it has logged.
     pub(crate) fn lines(&self) -> u64 {
         self.said().lines()
+    }
+
+    /// Where it listens for HTTP, as it has logged.
+    fn web(&self) -> Result<SocketAddr, BoxError> {
+        self.said()
+            .web()
+            .ok_or_else(|| "it does not listen for http; the configuration needs a table `web`".into())
+    }
+
+    /// What it tells of itself, at `/status`.
+    pub(crate) fn status(&self) -> Result<Status, BoxError> {
+        Ok(Status::read(&http::get(&self.web()?.to_string(), "/status")?)?)
+    }
+
+    /// Waits until it tells that it is so, and gives how long that took.
+    pub(crate) async fn until(
+        &self,
+        what: &str,
+        mut is_so: impl FnMut(&Status) -> bool,
+    ) -> Result<Duration, BoxError> {
+        let began = Instant::now();
+        while !is_so(&self.status()?) {
+            if began.elapsed() > PATIENCE {
+                return Err(format!("not within {} s: {what}", PATIENCE.as_secs()).into());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(began.elapsed())
+    }
+
+    /// Waits until it has logged this message so often.
+    pub(crate) async fn until_said(&self, message: &str, times: u64) -> Result<(), BoxError> {
+        let began = Instant::now();
+        while self.times_said(message) < times {
+            if began.elapsed() > PATIENCE {
+                return Err(
+                    format!("not logged {times} times within {} s: {message}", PATIENCE.as_secs()).into()
+                );
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(())
     }
 
     /// Sends it a signal, such as `HUP`.

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -69,6 +70,7 @@ type Respond = Arc<dyn Fn(&Recorded) -> Answer + Send + Sync>;
 struct Script {
     queue: Mutex<VecDeque<Answer>>,
     respond: Mutex<Respond>,
+    keeps_requests: AtomicBool,
     requests: watch::Sender<Vec<Recorded>>,
 }
 
@@ -104,6 +106,7 @@ impl HttpTarget {
         let script = Script {
             queue: Mutex::default(),
             respond: Mutex::new(Arc::new(|_request| Answer::status(StatusCode::NO_CONTENT))),
+            keeps_requests: AtomicBool::new(true),
             requests: watch::Sender::default(),
         };
         let address = reserved.local_addr()?;
@@ -138,6 +141,12 @@ impl HttpTarget {
     /// Forgets the requests so far.
     pub fn take_requests(&self) -> Vec<Recorded> {
         self.script.requests.send_replace(Vec::new())
+    }
+
+    /// Keeps no requests from now on, for a load that would fill the memory.
+    pub fn keep_no_requests(&self) {
+        self.script.keeps_requests.store(false, Ordering::Relaxed);
+        self.take_requests();
     }
 
     /// Waits until there are at least `count` requests, and gives all of them.
@@ -204,7 +213,9 @@ impl Script {
             respond(&request)
         });
         request.status = answer.whole_status();
-        self.requests.send_modify(|requests| requests.push(request));
+        if self.keeps_requests.load(Ordering::Relaxed) {
+            self.requests.send_modify(|requests| requests.push(request));
+        }
         answer
     }
 

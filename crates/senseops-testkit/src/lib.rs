@@ -48,7 +48,7 @@ pub use contract::{Broken, Kept};
 pub use http_target::{Answer, HttpTarget, Recorded, TooFewRequests};
 pub use influxd::{Influxd, InfluxdOptions, QueryError};
 pub use mosquitto::{Mosquitto, MosquittoOptions, MosquittoTls, Subscriber};
-pub use not_run::not_run;
+pub use not_run::{in_ci, not_run};
 pub use relay::Relay;
 pub use server::ServerError;
 pub use sink_contract::{

@@ -8,10 +8,14 @@ use std::io::{self, Write};
 /// machine of his own. A pipeline lacks nothing, so there it fails.
 ///
 /// # Panics
-/// When the environment has `CI`, with another value than nothing, `0` and `false`.
+/// [In a pipeline](in_ci).
 pub fn not_run(why: &str) {
-    let in_ci = std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
-    assert!(!in_ci, "not run: {why}");
+    assert!(!in_ci(), "not run: {why}");
     // Past the capture of the test's output, which nobody would see; whether it can be said does not matter.
     let _said = writeln!(io::stderr(), "not run: {why}");
+}
+
+/// Whether this is a pipeline: the environment has `CI`, with another value than nothing, `0` and `false`.
+pub fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use senseops_core::{BoxError, Timestamp};
 use senseops_testkit::Recorded;
+use tokio::time::sleep;
 
 use super::account::Account;
 use super::lab::{Lab, RATE, Scene, caught_up, influx, numbered, settle};
@@ -22,7 +23,7 @@ const HALF_A_DAY_NANOS: i64 = 12 * 3_600 * 1_000_000_000;
 /// Retries, syncs and batches go on as if nothing had happened, and no event takes the place of another.
 pub(super) async fn step(lab: &Lab) -> Result<Account, BoxError> {
     if machine::find("faketime").is_none() {
-        return Ok(Account::skipped("faketime is not installed"));
+        return Ok(Account::not_run("faketime is not installed"));
     }
     let (scene, target) = (Scene::new()?, Target::start().await?);
     let clock = scene.write("clock", "+0s")?;
@@ -34,7 +35,7 @@ pub(super) async fn step(lab: &Lab) -> Result<Account, BoxError> {
         .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     let yaml = scene.on_disk("") + &numbered(RATE, "") + &influx(&target.url(), "", "");
     let sos = scene.start_as(command, &yaml)?;
-    target.pass(lab.seconds(5, 1)).await;
+    sleep(lab.seconds(5, 1)).await;
     let latest = Arc::new(AtomicI64::new(0));
     for (turn, offset) in STEPS.into_iter().enumerate() {
         // Each second time while the target is away, so that steps also meet a pause.
@@ -42,16 +43,18 @@ pub(super) async fn step(lab: &Lab) -> Result<Account, BoxError> {
             target.rule(|_, _| Ruling::Refuse(influxdb(503)));
         }
         scene.write("clock", offset)?;
-        target.pass(lab.seconds(15, 1)).await;
+        // What is appended under this clock is more than was on its way.
+        let due = sos.status()?.journal("appended_events") + RATE / 2;
+        sleep(lab.seconds(15, 1)).await;
+        sos.until("events under a new clock", |status| status.journal("appended_events") >= due).await?;
         target.rule(see(&latest));
     }
-    let took = caught_up(&sos, &target).await?;
-    let mut account = Account::default();
+    let mut account = lab.account();
+    caught_up(&mut account, &sos).await?;
     settle(&mut account, sos, &target)?;
     account.demand_all();
     let tomorrow = Timestamp::now().as_nanos() + HALF_A_DAY_NANOS;
     account.demand(latest.load(Ordering::Relaxed) > tomorrow, || "the clock has not stepped".into());
-    account.demand(took.as_secs() < 30, || format!("{} s behind after the steps", took.as_secs()));
     account.remark = format!("clock at {}", STEPS.join(", "));
     Ok(account)
 }

@@ -5,17 +5,21 @@ use std::fs;
 use std::path::PathBuf;
 
 use senseops_core::BoxError;
+use tokio::time::sleep;
 
 use super::account::Account;
 use super::lab::{Lab, RATE, Scene, influx, numbered, settle};
 use super::target::{Ruling, Target, influxdb};
+use crate::program::Status;
 
 /// The most events that are emitted together, and so the most that a damaged frame can cost.
 const FRAME_EVENTS: u64 = 500;
 /// How many bits are flipped.
 const FLIPS: u64 = 3;
-/// Small enough for several segments.
+/// Small enough for several segments, each an eighth of it.
 const JOURNAL: &str = "max_bytes: 32MiB";
+/// More than one segment.
+const ENOUGH_BYTES: u64 = 5 * 1024 * 1024;
 
 /// What a program has left on disk for its next run.
 struct Stage {
@@ -34,12 +38,15 @@ impl Stage {
         let source = numbered(RATE, &format!(", stored: '{}', padding: 400", scene.path("stored").display()));
         let yaml = scene.on_disk(JOURNAL) + &source + &influx(&target.url(), "", "");
         let sos = scene.start(&lab.chaos, &yaml)?;
-        target.pass(time).await;
+        sleep(time).await;
+        sos.until("enough for two segments", |status| status.journal("disk_bytes") > ENOUGH_BYTES).await?;
         sos.kill()?;
         let stored = fs::read_to_string(scene.path("stored"))?;
+        // The last line may have been cut by the kill.
+        let (whole, _torn) = stored.rsplit_once('\n').ok_or("nothing was stored")?;
         let last =
-            stored.lines().last().and_then(|line| line.split(' ').nth(1)).ok_or("nothing was stored")?;
-        let account = Account { sent: last.parse::<u64>()? + 1, ..Account::default() };
+            whole.lines().last().and_then(|line| line.split(' ').nth(1)).ok_or("nothing was stored")?;
+        let account = Account { sent: last.parse::<u64>()? + 1, ..lab.account() };
         target.recover();
         Ok(Self { scene, target, account })
     }
@@ -59,7 +66,7 @@ impl Stage {
         let yaml =
             self.scene.on_disk(JOURNAL) + &numbered(RATE, ", count: 0") + &influx(&self.target.url(), "", "");
         let sos = self.scene.start(&lab.chaos, &yaml)?;
-        self.target.until_quiet().await;
+        sos.until("everything is delivered", Status::is_idle).await?;
         let promised = self.account.sent;
         settle(&mut self.account, sos, &self.target)?;
         // The last moment before the kill was written but has no receipt; it may be there or not.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use senseops_core::BoxError;
 use senseops_sim::{Amount, send};
+use senseops_testkit::unreserved_udp_address;
 use tokio::time::sleep;
 
 use super::account::Account;
-use super::lab::{IN_MEMORY, Lab, Scene, free_udp_address, influx, udp};
+use super::lab::{IN_MEMORY, Lab, Scene, influx, udp};
 use super::target::Target;
 
 /// The largest that UDP over IPv4 can carry.
@@ -46,15 +47,14 @@ pub(super) async fn largest(lab: &Lab) -> Result<Account, BoxError> {
 /// Sends them, and demands that each is received, refused or dropped by the kernel, and counted as that.
 async fn attack(lab: &Lab, datagrams: &[Vec<u8>], rate: u32, count: u64) -> Result<Account, BoxError> {
     let target = Target::start().await?;
-    let listen: SocketAddr = free_udp_address()?;
+    let listen: SocketAddr = unreserved_udp_address()?;
     let yaml = IN_MEMORY.to_owned() + &udp(listen, "") + &influx(&target.url(), "", "");
     let sos = Scene::new()?.start(&lab.sos, &yaml)?;
     sleep(Duration::from_secs(1)).await;
     let resident = sos.resident_mib()?;
     let sent = send(datagrams, listen, rate, Amount::Count(count)).await?.datagrams;
-    // What is in the socket is read within a moment.
-    target.pass(Duration::from_secs(2)).await;
-    let mut account = Account { resident: Some((resident, sos.resident_mib()?)), ..Account::default() };
+    sos.until("all datagrams are accounted for", |status| status.datagrams() >= sent).await?;
+    let mut account = Account { resident: Some((resident, sos.resident_mib()?)), ..lab.account() };
     let lines = sos.lines();
     let ended = sos.stop()?;
     let sources = &ended.sources;

@@ -4,12 +4,12 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use senseops_core::BoxError;
+use tokio::time::sleep;
 
 use super::account::Account;
-use super::lab::{BACKLOG_WITHIN, Lab, RATE, Scene, caught_up, influx, numbered, settle};
+use super::lab::{Lab, RATE, Scene, caught_up, influx, numbered, settle};
 use super::target::{Ruling, Target, influxdb};
 use crate::machine;
 use crate::program::Sos;
@@ -36,14 +36,14 @@ impl Stage {
         let (scene, target) = (Scene::new()?, Target::start().await?);
         let disk = scene.path("disk");
         let pipeline = format!(
-            "pipeline: {{ shutdown_timeout: 60s, journal: {{ path: '{}/journal', max_bytes: 1GiB }} }}\n",
+            "pipeline: {{ shutdown_timeout: 10m, journal: {{ path: '{}/journal', max_bytes: 1GiB }} }}\n",
             disk.display()
         );
         let yaml = pipeline + &numbered(RATE, PADDING) + &influx(&target.url(), "", "");
         let sos = scene.start_as(with_own_disk(&lab.chaos, &disk), &yaml)?;
-        target.pass(lab.seconds(5, 1)).await;
+        sleep(lab.seconds(5, 1)).await;
         let resident = sos.resident_mib()?;
-        let account = Account { resident: Some((resident, resident)), ..Account::default() };
+        let account = Account { resident: Some((resident, resident)), ..lab.account() };
         Ok(Self { target, sos, disk: disk.display().to_string(), account, _scene: scene })
     }
 
@@ -57,18 +57,12 @@ impl Stage {
     }
 
     /// Waits until all has arrived and the journal is on disk again, and accounts for it.
-    async fn end(self) -> Result<Account, BoxError> {
-        caught_up(&self.sos, &self.target).await?;
-        let (mut waited, long) = (Duration::ZERO, Duration::from_secs(1));
-        while self.sos.times_said(RECOVERED) == 0 && waited < BACKLOG_WITHIN {
-            self.target.pass(long).await;
-            waited += long;
-        }
+    async fn end(mut self) -> Result<Account, BoxError> {
+        caught_up(&mut self.account, &self.sos).await?;
+        self.sos.until_said(RECOVERED, 1).await?;
         let Self { mut account, sos, target, .. } = self;
         account.resident =
             account.resident.map(|(before, _)| (before, sos.resident_mib().unwrap_or(f64::MAX)));
-        let recovered = sos.times_said(RECOVERED);
-        account.demand(recovered > 0, || "the journal has not returned to disk".into());
         let ended = settle(&mut account, sos, &target)?;
         let held = ended.sources.of("held");
         account.demand(held > 0, || "the disk never failed".into());
@@ -79,6 +73,8 @@ impl Stage {
     }
 }
 
+/// What the program logs when the disk cannot be used.
+const FAILED: &str = "journal goes on in memory";
 /// What the program logs when the disk can be used again.
 const RECOVERED: &str = "journal is on disk again";
 
@@ -92,11 +88,12 @@ fn obstacle() -> Option<&'static str> {
 /// A backlog fills the disk. What does not fit is held in memory, and the disk is used again once there is room.
 pub(super) async fn full(lab: &Lab) -> Result<Account, BoxError> {
     if let Some(why) = obstacle() {
-        return Ok(Account::skipped(why));
+        return Ok(Account::not_run(why));
     }
     let stage = Stage::set(lab).await?;
     stage.target.rule(|_, _| Ruling::Refuse(influxdb(503)));
-    stage.target.pass(lab.seconds(20, 5)).await;
+    sleep(lab.seconds(20, 5)).await;
+    stage.sos.until_said(FAILED, 1).await?;
     stage.target.recover();
     stage.end().await
 }
@@ -104,12 +101,13 @@ pub(super) async fn full(lab: &Lab) -> Result<Account, BoxError> {
 /// Nothing can be created or replaced any more, until it can again.
 pub(super) async fn read_only(lab: &Lab) -> Result<Account, BoxError> {
     if let Some(why) = obstacle() {
-        return Ok(Account::skipped(why));
+        return Ok(Account::not_run(why));
     }
     let stage = Stage::set(lab).await?;
     stage.target.rule(|_, _| Ruling::Refuse(influxdb(503)));
     stage.within(r#"mount --bind "$1" "$1" && mount -o remount,bind,ro "$1""#)?;
-    stage.target.pass(lab.seconds(20, 5)).await;
+    sleep(lab.seconds(20, 5)).await;
+    stage.sos.until_said(FAILED, 1).await?;
     stage.within(r#"umount "$1""#)?;
     stage.target.recover();
     stage.end().await

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use senseops_core::BoxError;
 use senseops_testkit::{Answer, Recorded};
+use tokio::time::sleep;
 
 use super::account::Account;
 use super::lab::{Lab, RATE, Scene, caught_up, influx, numbered, settle};
@@ -35,29 +36,29 @@ impl Stage {
         let (scene, target) = (Scene::new()?, Target::start().await?);
         let yaml = scene.on_disk("") + &numbered(RATE, "") + &influx(&target.url(), sink, "");
         let sos = scene.start(&lab.chaos, &yaml)?;
-        target.pass(lab.seconds(10, 1)).await;
+        sleep(lab.seconds(10, 1)).await;
         let resident = sos.resident_mib()?;
-        let account = Account { resident: Some((resident, resident)), ..Account::default() };
+        let account = Account { resident: Some((resident, resident)), ..lab.account() };
         Ok(Self { scene, target, sos, account })
     }
 
-    /// Lets the target fail for some time, then lets everything catch up.
+    /// Lets the target fail for some time and at so many writes at least, then lets everything catch up.
     async fn suffer(
         &mut self,
         time: Duration,
+        writes: u64,
         rule: impl Fn(&Recorded, &[Line<'_>]) -> Ruling + Send + Sync + 'static,
     ) -> Result<(), BoxError> {
         self.target.rule(rule);
-        self.target.pass(time).await;
+        self.target.pass_and_rule(time, writes).await?;
         self.target.recover();
         self.catch_up().await
     }
 
     async fn catch_up(&mut self) -> Result<(), BoxError> {
-        let took = caught_up(&self.sos, &self.target).await?;
-        self.account.remark = format!("backlog gone within {:.0} s", took.as_secs_f64());
+        caught_up(&mut self.account, &self.sos).await?;
         // What deliveries in haste have taken from the system is given back within a moment.
-        self.target.pass(SETTLE).await;
+        sleep(SETTLE).await;
         let after = self.sos.resident_mib()?;
         self.account.resident = self.account.resident.map(|(before, _)| (before, after));
         Ok(())
@@ -82,7 +83,7 @@ impl Stage {
 pub(super) async fn status_500(lab: &Lab) -> Result<Account, BoxError> {
     let mut stage = Stage::set(lab, "").await?;
     let answer = || influxdb(500).body(r#"{"error":"out of order"}"#);
-    stage.suffer(lab.seconds(600, 4), move |_, _| Ruling::Refuse(answer())).await?;
+    stage.suffer(lab.seconds(600, 4), 2, move |_, _| Ruling::Refuse(answer())).await?;
     stage.end_with_all()
 }
 
@@ -95,9 +96,13 @@ pub(super) async fn retry_after(lab: &Lab) -> Result<Account, BoxError> {
         counted.fetch_add(1, Ordering::Relaxed);
         Ruling::Refuse(influxdb(429).retry_after(pause))
     };
-    stage.suffer(time, refuse).await?;
-    let attempts = attempts.load(Ordering::Relaxed);
-    let most = time.as_secs() / pause.as_secs() + 1;
+    let began = Instant::now();
+    stage.target.rule(refuse);
+    stage.target.pass_and_rule(time, 2).await?;
+    stage.target.recover();
+    let (attempts, most) =
+        (attempts.load(Ordering::Relaxed), began.elapsed().as_secs() / pause.as_secs() + 1);
+    stage.catch_up().await?;
     stage
         .account
         .demand(attempts <= most, || format!("{attempts} attempts, where {most} were asked for at most"));
@@ -119,9 +124,9 @@ pub(super) async fn wrong_password(lab: &Lab) -> Result<Account, BoxError> {
     };
     let mut stage = Stage::set(lab, &login).await?;
     stage.target.rule(asks_for(OLD));
-    stage.target.pass(Duration::from_secs(1)).await;
+    stage.target.pass_and_rule(Duration::from_secs(1), 1).await?;
     stage.target.rule(asks_for(NEW));
-    stage.target.pass(lab.seconds(60, 3)).await;
+    stage.target.pass_and_rule(lab.seconds(60, 3), 1).await?;
     secrets.write("password", "new")?;
     stage.catch_up().await?;
     stage.end_with_all()
@@ -131,12 +136,12 @@ pub(super) async fn too_large(lab: &Lab) -> Result<Account, BoxError> {
     let mut stage = Stage::set(lab, "").await?;
     // A pause first, so that batches are large.
     stage.target.rule(|_, _| Ruling::Refuse(influxdb(503)));
-    stage.target.pass(lab.seconds(10, 2)).await;
+    sleep(lab.seconds(10, 2)).await;
     let limit = |request: &Recorded, _: &[Line<'_>]| {
         let is_too_large = request.body.len() > MAX_BODY_BYTES;
         if is_too_large { Ruling::Refuse(influxdb(413)) } else { Ruling::Take }
     };
-    stage.suffer(lab.seconds(60, 3), limit).await?;
+    stage.suffer(lab.seconds(60, 3), 1, limit).await?;
     stage.end_with_all()
 }
 
@@ -154,7 +159,7 @@ pub(super) async fn half_refused(lab: &Lab) -> Result<Account, BoxError> {
         let answer = influxdb(400).body(serde_json::json!({ "error": error }).to_string());
         Ruling::TakeAllBut(refused.iter().map(|line| line.key).collect(), answer)
     };
-    stage.suffer(lab.seconds(30, 3), refuse).await?;
+    stage.suffer(lab.seconds(30, 3), 2, refuse).await?;
     let (mut account, ended, scene) = stage.end()?;
     account.balance();
     let (refused, kept) = (ended.sinks.of("refused"), scene.dead_letters()?);
@@ -194,6 +199,7 @@ async fn every_second(
         let turn = turns.fetch_add(1, Ordering::Relaxed);
         if turn.is_multiple_of(2) { fail(turn / 2) } else { Ruling::Take }
     };
-    stage.suffer(lab.seconds(60, 6), rule).await?;
+    // Each of the three ways to fail, and a success after each.
+    stage.suffer(lab.seconds(60, 6), 6, rule).await?;
     stage.end_with_all()
 }

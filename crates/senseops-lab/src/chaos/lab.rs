@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a tool may wait for a disk")]
 
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -13,14 +13,12 @@ use tempfile::TempDir;
 use super::account::Account;
 use super::target::Target;
 use crate::machine;
-use crate::program::{Ended, Sos};
+use crate::program::{Ended, Sos, WEB};
 
 /// Events per second, unless a scenario says otherwise.
 pub(crate) const RATE: u64 = 5_000;
-/// How long all that is behind may take to arrive once everything works again.
-pub(crate) const BACKLOG_WITHIN: Duration = Duration::from_mins(3);
-/// How far behind its source a sink is that keeps up, in events.
-pub(crate) const KEEPS_UP: u64 = 2 * RATE;
+/// How long all that waits may take to arrive once everything works again, where that is judged.
+const BACKLOG_WITHIN: Duration = Duration::from_mins(3);
 
 /// The programs, and how much time there is.
 #[derive(Debug)]
@@ -43,6 +41,16 @@ impl Lab {
             chaos: machine::program(folder, "senseops-chaos"),
             is_short,
         }
+    }
+
+    /// An account that judges seconds and memory in the full form only.
+    pub(crate) fn account(&self) -> Account {
+        Account::new(!self.is_short)
+    }
+
+    /// Whether this is the short form.
+    pub(crate) fn is_short(&self) -> bool {
+        self.is_short
     }
 
     /// The one of the full form, or the one of the short form.
@@ -74,6 +82,11 @@ impl Scene {
         Ok(path)
     }
 
+    /// Writes the configuration of a program, which can be asked for its status. Gives the path.
+    pub(crate) fn configure(&self, yaml: &str) -> Result<PathBuf, BoxError> {
+        self.write("sos.yaml", &format!("{WEB}{yaml}"))
+    }
+
     /// Starts a program with this configuration.
     pub(crate) fn start(&self, binary: &Path, yaml: &str) -> Result<Sos, BoxError> {
         self.start_as(Command::new(binary), yaml)
@@ -81,25 +94,15 @@ impl Scene {
 
     /// Starts a command that becomes a program, with this configuration.
     pub(crate) fn start_as(&self, command: Command, yaml: &str) -> Result<Sos, BoxError> {
-        Sos::start_as(command, &self.write("sos.yaml", yaml)?)
+        Sos::start_as(command, &self.configure(yaml)?)
     }
 
     /// The `pipeline` table with the journal in the directory, and these settings of it.
     pub(crate) fn on_disk(&self, journal: &str) -> String {
         format!(
-            "pipeline: {{ shutdown_timeout: 60s, state_dir: '{}', journal: {{ {journal} }} }}\n",
+            "pipeline: {{ shutdown_timeout: 10m, state_dir: '{}', journal: {{ {journal} }} }}\n",
             self.0.path().display()
         )
-    }
-
-    /// The bytes of all files of the journal.
-    pub(crate) fn journal_bytes(&self) -> Result<u64, BoxError> {
-        let mut bytes = 0;
-        for entry in fs::read_dir(self.path("journal"))? {
-            // The program may delete a file while we look.
-            bytes += entry?.metadata().map_or(0, |metadata| metadata.len());
-        }
-        Ok(bytes)
     }
 
     /// How many dead letters there are.
@@ -113,7 +116,7 @@ impl Scene {
 }
 
 /// The `pipeline` table with the journal in memory.
-pub(crate) const IN_MEMORY: &str = "pipeline: { shutdown_timeout: 60s }\n";
+pub(crate) const IN_MEMORY: &str = "pipeline: { shutdown_timeout: 10m }\n";
 
 /// A `sources` table with a numbered load.
 pub(crate) fn numbered(rate: u64, more: &str) -> String {
@@ -141,24 +144,13 @@ pub(crate) fn delivery(more: &str) -> String {
     )
 }
 
-/// An address that was free a moment ago.
-pub(crate) fn free_udp_address() -> Result<SocketAddr, BoxError> {
-    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-/// What a numbered load of [`RATE`] has emitted since the start of the program, about.
-pub(crate) fn expected(sos: &Sos) -> u64 {
-    u64::try_from(sos.age().as_millis()).unwrap_or(u64::MAX) * RATE / 1_000
-}
-
-/// Waits until the target has what a numbered load of [`RATE`] has emitted, but for the last moment.
-pub(crate) async fn caught_up(sos: &Sos, target: &Target) -> Result<Duration, BoxError> {
-    let has_newest = |newest: u64| newest + KEEPS_UP >= expected(sos);
-    target
-        .until("all that waited has arrived", BACKLOG_WITHIN, |arrivals| {
-            arrivals.largest().is_some_and(has_newest)
-        })
-        .await
+/// Waits until everything is delivered that waited when this was called, however much comes meanwhile.
+pub(crate) async fn caught_up(account: &mut Account, sos: &Sos) -> Result<(), BoxError> {
+    let due = sos.status()?.journal("appended_events");
+    let took = sos.until("all that waited is delivered", |status| status.settled() >= due).await?;
+    account.demand_time("until all that waited was delivered", took, BACKLOG_WITHIN);
+    account.remark = format!("backlog gone within {:.0} s", took.as_secs_f64());
+    Ok(())
 }
 
 /// Stops the program, and accounts for what its sources emitted and the target has.

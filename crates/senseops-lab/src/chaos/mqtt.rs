@@ -18,8 +18,8 @@ use tokio::time::{Instant, sleep};
 
 use super::account::Account;
 use super::arrivals::Arrivals;
-use super::lab::{BACKLOG_WITHIN, KEEPS_UP, Lab, RATE, Scene, delivery, expected, numbered};
-use crate::program::Sos;
+use super::lab::{Lab, RATE, Scene, caught_up, delivery, numbered};
+use crate::program::{PATIENCE, Sos};
 
 const KILLS: u32 = 6;
 /// The most that memory may grow by while a backlog is on disk, in MiB.
@@ -71,6 +71,7 @@ async fn killed_again_and_again(
     sleep(lab.seconds(10, 1)).await;
     let resident = sos.resident_mib()?;
     for _ in 0..KILLS {
+        stage.until_heard(stage.newest() + 1).await?;
         sleep(lab.seconds(8, 1)).await;
         stage.broker.kill();
         stage.end_life().await?;
@@ -78,7 +79,7 @@ async fn killed_again_and_again(
         stage.broker.start_again().await?;
         stage.begin_life().await?;
     }
-    stage.settle(sos, resident).await
+    stage.settle(lab.account(), sos, resident).await
 }
 
 /// The broker is down when the program starts.
@@ -91,7 +92,7 @@ pub(super) async fn late(lab: &Lab) -> Result<Account, BoxError> {
     let resident = sos.resident_mib()?;
     stage.broker.start_again().await?;
     stage.begin_life().await?;
-    stage.settle(sos, resident).await
+    stage.settle(lab.account(), sos, resident).await
 }
 
 impl Stage {
@@ -131,25 +132,32 @@ impl Stage {
         Ok(())
     }
 
-    /// Stops the program once all has arrived, and accounts for it.
-    async fn settle(mut self, sos: Sos, resident: f64) -> Result<Account, BoxError> {
+    /// The largest number that arrived.
+    fn newest(&self) -> u64 {
+        self.newest.load(Ordering::Relaxed)
+    }
+
+    /// Waits until this number has arrived.
+    async fn until_heard(&self, number: u64) -> Result<(), BoxError> {
         let began = Instant::now();
-        while self.newest.load(Ordering::Relaxed) + KEEPS_UP < expected(&sos) {
-            if began.elapsed() > BACKLOG_WITHIN {
-                return Err(format!("the backlog is not gone within {} s", BACKLOG_WITHIN.as_secs()).into());
+        while self.newest() < number {
+            if began.elapsed() > PATIENCE {
+                return Err(format!("the broker did not get number {number}").into());
             }
             sleep(Duration::from_millis(50)).await;
         }
-        let mut account = Account {
-            resident: Some((resident, sos.resident_mib()?)),
-            remark: format!("backlog gone within {} s", began.elapsed().as_secs()),
-            ..Account::default()
-        };
+        Ok(())
+    }
+
+    /// Stops the program once all that waited is delivered, and accounts for it.
+    async fn settle(mut self, mut account: Account, sos: Sos, resident: f64) -> Result<Account, BoxError> {
+        caught_up(&mut account, &sos).await?;
+        account.resident = Some((resident, sos.resident_mib()?));
         let lines = sos.lines();
         account.demand(lines < MOST_LINES, || format!("{lines} lines in the log"));
         let ended = sos.stop()?;
-        // What the broker has is with the subscriber within a moment.
-        sleep(Duration::from_secs(1)).await;
+        // The newest comes last, so all others are there or lost.
+        self.until_heard(ended.sources.of("emitted").saturating_sub(1)).await?;
         self.broker.stop().await;
         self.end_life().await?;
         let mut arrivals = Arrivals::default();

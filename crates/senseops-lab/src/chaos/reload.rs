@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use senseops_core::BoxError;
 use senseops_sim::{Amount, Mix, UserEvents, send};
+use senseops_testkit::unreserved_udp_address;
+use tokio::time::sleep;
 
 use super::account::Account;
-use super::lab::{Lab, RATE, Scene, free_udp_address, influx, udp};
+use super::lab::{Lab, RATE, Scene, influx, udp};
 use super::target::Target;
 
 const RELOADS: u64 = 100;
@@ -20,7 +22,7 @@ const RELOADED: &str = "new configuration is in use";
 /// datagram that reached the socket is lost, and no event that waits.
 pub(super) async fn under_load(lab: &Lab) -> Result<Account, BoxError> {
     let (scene, target) = (Scene::new()?, Target::start().await?);
-    let (listen, reloads) = (free_udp_address()?, lab.pick(RELOADS, SHORT_RELOADS));
+    let (listen, reloads) = (unreserved_udp_address()?, lab.pick(RELOADS, SHORT_RELOADS));
     let yaml = |turn: u64| {
         let (exclude, gzip) = if turn.is_multiple_of(2) { ("a", "on") } else { ("b", "off") };
         let source = udp(listen, &format!(", exclude: [ {{ directory: nobody, user_id: {exclude} }} ]"));
@@ -31,18 +33,20 @@ pub(super) async fn under_load(lab: &Lab) -> Result<Account, BoxError> {
     let time = INTERVAL * u32::try_from(reloads)? + Duration::from_secs(2);
     let load = send(&datagrams, listen, u32::try_from(RATE)?, Amount::For(time));
     let drama = async {
-        target.pass(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(1)).await;
         let resident = sos.resident_mib()?;
         for turn in 1..=reloads {
-            scene.write("sos.yaml", &yaml(turn))?;
+            scene.configure(&yaml(turn))?;
             sos.signal("HUP")?;
-            target.pass(INTERVAL).await;
+            // Signals that come too fast are one.
+            sos.until_said(RELOADED, turn).await?;
+            sleep(INTERVAL).await;
         }
         Ok::<_, BoxError>(resident)
     };
     let (sent, resident) = tokio::join!(load, drama);
-    target.pass(Duration::from_secs(2)).await;
-    let mut account = Account { sent: sent?.datagrams, ..Account::default() };
+    let mut account = Account { sent: sent?.datagrams, ..lab.account() };
+    sos.until("all datagrams are accounted for", |status| status.datagrams() >= account.sent).await?;
     account.resident = Some((resident?, sos.resident_mib()?));
     let reloaded = sos.times_said(RELOADED);
     let ended = sos.stop()?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,8 +11,9 @@ use senseops_testkit::{Answer, HttpTarget, Recorded};
 use tokio::time::sleep;
 
 use super::arrivals::Arrivals;
+use crate::program::PATIENCE;
 
-/// How often the target is looked at, and forgets the requests that it has answered.
+/// How often the target is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What stands before the number of a numbered user event, in its user id.
@@ -21,6 +23,8 @@ pub(crate) const NUMBERED_USER: &str = "chaos-user-";
 pub(crate) struct Target {
     http: HttpTarget,
     arrivals: Arc<Mutex<Arrivals>>,
+    /// How many writes there were since the last change of the rule.
+    ruled: Arc<AtomicU64>,
 }
 
 /// One line of a write, which is one event.
@@ -45,7 +49,9 @@ pub(crate) enum Ruling {
 impl Target {
     /// Starts one that takes everything.
     pub(crate) async fn start() -> Result<Self, BoxError> {
-        let target = Self { http: HttpTarget::start().await?, arrivals: Arc::default() };
+        let target =
+            Self { http: HttpTarget::start().await?, arrivals: Arc::default(), ruled: Arc::default() };
+        target.http.keep_no_requests();
         target.recover();
         Ok(target)
     }
@@ -61,11 +67,13 @@ impl Target {
 
     /// Does with every write what `rule` says from now on.
     pub(crate) fn rule(&self, rule: impl Fn(&Recorded, &[Line<'_>]) -> Ruling + Send + Sync + 'static) {
-        let arrivals = Arc::clone(&self.arrivals);
+        let (arrivals, ruled) = (Arc::clone(&self.arrivals), Arc::clone(&self.ruled));
+        ruled.store(0, Ordering::Relaxed);
         self.http.answer_with(move |request| {
             if request.path() != "/write" {
                 return Answer::ok(r#"{"results":[{"statement_id":0}]}"#);
             }
+            ruled.fetch_add(1, Ordering::Relaxed);
             let text = request.text();
             let lines: Vec<Line<'_>> = text.split_terminator('\n').map(Line::read).collect();
             let mut arrivals = lock(&arrivals);
@@ -99,46 +107,22 @@ impl Target {
         lock(&self.arrivals)
     }
 
-    /// Lets time pass.
-    pub(crate) async fn pass(&self, time: Duration) {
-        let end = Instant::now() + time;
-        while Instant::now() < end {
-            drop(self.http.take_requests());
-            sleep(LOOK_EVERY.min(end.saturating_duration_since(Instant::now()))).await;
-        }
-    }
-
-    /// Waits until it is so, and tells how long that took.
-    pub(crate) async fn until(
-        &self,
-        what: &str,
-        within: Duration,
-        is_so: impl Fn(&Arrivals) -> bool,
-    ) -> Result<Duration, BoxError> {
+    /// Waits until it is so.
+    pub(crate) async fn until(&self, what: &str, is_so: impl Fn(&Arrivals) -> bool) -> Result<(), BoxError> {
         let began = Instant::now();
         while !is_so(&self.arrivals()) {
-            if began.elapsed() > within {
-                return Err(format!("not within {} s: {what}", within.as_secs()).into());
+            if began.elapsed() > PATIENCE {
+                return Err(format!("not within {} s: {what}", PATIENCE.as_secs()).into());
             }
-            self.pass(LOOK_EVERY).await;
+            sleep(LOOK_EVERY).await;
         }
-        Ok(began.elapsed())
+        Ok(())
     }
 
-    /// Waits until nothing more arrives.
-    pub(crate) async fn until_quiet(&self) {
-        let mut before = None;
-        loop {
-            let now = {
-                let arrivals = self.arrivals();
-                (arrivals.count(), arrivals.duplicates())
-            };
-            if before == Some(now) {
-                return;
-            }
-            before = Some(now);
-            self.pass(Duration::from_secs(2)).await;
-        }
+    /// Lets this time pass, and then as much as it takes until the rule of now has been used so often.
+    pub(crate) async fn pass_and_rule(&self, time: Duration, writes: u64) -> Result<(), BoxError> {
+        sleep(time).await;
+        self.until("writes that fail", |_| self.ruled.load(Ordering::Relaxed) >= writes).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a program says in its log, counted.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ pub(super) struct Said {
     lines: u64,
     messages: BTreeMap<String, u64>,
     tail: VecDeque<String>,
+    web: Option<SocketAddr>,
     ended: Ended,
 }
 
@@ -44,6 +46,9 @@ impl Said {
         let fields = said.get("fields").unwrap_or(&Value::Null);
         if let Some(message) = fields.get("message").and_then(Value::as_str) {
             *self.messages.entry(message.to_owned()).or_default() += 1;
+            if message == "listening for http" {
+                self.web = fields.get("address").and_then(Value::as_str).and_then(|text| text.parse().ok());
+            }
             self.ended.take(message, fields);
         }
     }
@@ -58,6 +63,11 @@ impl Said {
 
     pub(super) fn tail(&self) -> String {
         self.tail.iter().cloned().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Where it listens for HTTP.
+    pub(super) fn web(&self) -> Option<SocketAddr> {
+        self.web
     }
 
     pub(super) fn ended(&self) -> Ended {
@@ -124,6 +134,7 @@ mod tests {
     fn components_are_counted_alone_and_together() {
         let mut log = Said::default();
         for fields in [
+            r#"{"message":"listening for http","address":"127.0.0.1:4711"}"#,
             r#"{"message":"pipeline is running"}"#,
             r#"{"message":"sink has stopped","sink":"influx.a","delivered":3}"#,
             r#"{"message":"sink has stopped","sink":"influx.b","delivered":4}"#,
@@ -134,7 +145,8 @@ mod tests {
         let ended = log.ended();
         assert_eq!((ended.sinks.of("delivered"), ended.component("influx.b").of("delivered")), (7, 4));
         assert_eq!((ended.sources.of("received"), ended.sources.of("refused")), (5, 3));
-        assert_eq!((log.times("sink has stopped"), log.lines()), (2, 4));
+        assert_eq!((log.times("sink has stopped"), log.lines()), (2, 5));
+        assert_eq!(log.web(), Some(([127, 0, 0, 1], 4711).into()));
     }
 
     #[test]
