@@ -45,11 +45,7 @@ enum Task {
     /// Start private servers on free loopback ports, until Ctrl-C.
     Services(services::Services),
     /// Everything that must be true before a change goes in.
-    Ci {
-        /// Install missing Debian packages without asking. So does CI=true in the environment.
-        #[arg(long)]
-        yes: bool,
-    },
+    Ci(ci::Ci),
     /// Measure what events and polls cost, and write docs/performance.md.
     Bench(lab::Handed),
     /// Break everything around a running pipeline, count every event, and write docs/delivery.md.
@@ -79,7 +75,7 @@ fn run(task: Task) -> Result<ExitCode, BoxError> {
         Task::Demo(demo) => demo::run(demo),
         Task::Test { yes } => Ok(test::run(Consent::from_flag(yes))),
         Task::Services(services) => services::run(services),
-        Task::Ci { yes } => ci::run(Consent::from_flag(yes)),
+        Task::Ci(ci) => ci::run(&ci),
         Task::Bench(bench) => lab::run("bench", bench),
         Task::Chaos(chaos) => lab::run("chaos", chaos),
         Task::Tidy => tidy::run(),
