@@ -98,7 +98,7 @@ pub(crate) fn run(chaos: &Chaos) -> Result<ExitCode, BoxError> {
     let lab = Lab::new(&chaos.built.clone().map_or_else(machine::built, Ok)?, chaos.short);
     let rows = rows(&lab, &chaos.only)?;
     if !chaos.short && chaos.only.is_empty() && chaos.built.is_none() {
-        figures::write(PATH, &account::markdown(&rows))?;
+        figures::write(PATH, &lab.sos, "One run.", &account::markdown(&rows))?;
         println!("written to {PATH}");
     }
     let verdict = Verdict::of(&rows);

@@ -1,6 +1,8 @@
-//! Where things are on this machine: the repository, the programs that were built with this one, other programs.
+//! This machine: where the repository and the programs are, and what took part in a measurement.
+#![expect(clippy::disallowed_methods, reason = "procfs answers from memory")]
 
 use std::env;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -35,4 +37,36 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
 pub(crate) fn answer(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The cores, the CPU and the kernel.
+pub(crate) fn hardware() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown CPU");
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{cores} cores ({}), Linux {}", model.trim_start_matches(['\t', ' ', ':']), kernel.trim())
+}
+
+/// The versions of all that takes part: the program, the compiler, the servers.
+pub(crate) fn versions(sos: &Path) -> String {
+    let sos = first_line(Command::new(sos).arg("--version"));
+    let rustc = first_line(Command::new("rustc").arg("--version").current_dir(root()));
+    let influxdb = first_line(Command::new("influxd").arg("version"));
+    let mosquitto = first_line(Command::new(find("mosquitto").unwrap_or_default()).arg("-h"));
+    [
+        sos,
+        // Without the commit and the day.
+        rustc.split(" (").next().unwrap_or_default().to_owned(),
+        influxdb.split(" (").next().unwrap_or_default().to_owned(),
+        mosquitto.replace("mosquitto version", "Mosquitto"),
+    ]
+    .join(", ")
+}
+
+/// The first line of what it prints, whatever it exits with; some count being asked for help as a failure.
+fn first_line(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    text.lines().next().unwrap_or("something unknown").to_owned()
 }

@@ -26,7 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Measure what events and polls cost, and write docs/performance.md.
-    Bench(bench::Bench),
+    Bench(bench::Arguments),
     /// Break everything around a running pipeline, count every event, and write docs/delivery.md.
     Chaos(chaos::Chaos),
     /// Start private servers on free loopback ports, until Ctrl-C.

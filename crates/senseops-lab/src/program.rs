@@ -23,8 +23,6 @@ pub(crate) use said::Ended;
 use said::Said;
 pub(crate) use status::Status;
 
-/// How Linux counts CPU time for programs, on every architecture that matters.
-const TICKS_PER_SECOND: f64 = 100.0;
 /// How long it may take from the start of the process to a running pipeline, on a busy machine.
 const RUNNING_WITHIN: Duration = Duration::from_mins(2);
 /// How often a program that should come to something is looked at.
@@ -88,13 +86,20 @@ impl Sos {
         self.started.elapsed()
     }
 
-    /// The seconds of CPU that it has used, in user and system mode.
+    /// The seconds of CPU that it has used, in user and system mode, of all its threads, also those that have ended.
+    #[cfg(target_os = "linux")]
     pub(crate) fn cpu(&self) -> Result<f64, BoxError> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name in parentheses may hold blanks; the 14th and 15th fields are the 12th and 13th behind it.
-        let behind = stat.rsplit_once(") ").ok_or("an odd /proc/…/stat")?.1;
-        let ticks: u32 = behind.split(' ').skip(11).take(2).map(str::parse::<u32>).sum::<Result<_, _>>()?;
-        Ok(f64::from(ticks) / TICKS_PER_SECOND)
+        // To the nanosecond, where `/proc/PID/stat` counts hundredths of a second, and `schedstat` only threads that
+        // live.
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?);
+        let used = nix::time::ClockId::pid_cpu_clock_id(id)?.now()?;
+        Ok(Duration::from(used).as_secs_f64())
+    }
+
+    /// The CPU time of another process is not known here.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn cpu(&self) -> Result<f64, BoxError> {
+        Err("the CPU time of another process is only known on Linux".into())
     }
 
     /// The memory that it holds, in MiB.

@@ -10,9 +10,10 @@ use senseops_sim::InfluxTarget;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use super::scenarios::{micros_per_event, part, to_f64};
-use super::table::{Figure, Target};
-use crate::program::Sos;
+use super::load::micros_per_event;
+use super::table::Figure;
+use super::{Bench, to_f64};
+use crate::program::{PATIENCE, Sos};
 
 /// How many events wait for the other sink.
 const BACKLOGS: [u64; 3] = [0, 100_000, 10_000_000];
@@ -22,8 +23,10 @@ const RATE: u64 = 20_000;
 const PADDING: u64 = 400;
 /// What a journal of a gibibyte holds of these.
 const RECOVERED: u64 = 2_300_000;
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// How long the load runs before the cost is measured.
+const WARM: Duration = Duration::from_secs(2);
+/// How long it is measured.
+const WINDOW: Duration = Duration::from_secs(8);
 
 /// A journal with events that could not be delivered.
 struct Backlog {
@@ -66,10 +69,10 @@ impl Backlog {
 }
 
 /// The same load with each backlog: the cost of an event must not depend on it.
-pub(super) async fn cost(chaos: &Path, share: f64) -> Result<Vec<Figure>, BoxError> {
+pub(super) async fn cost(bench: &Bench) -> Result<Vec<Figure>, BoxError> {
     let mut costs = Vec::new();
-    for events in BACKLOGS.map(|events| part(events, share)) {
-        let backlog = Backlog::build(chaos, events, 0).await?;
+    for events in BACKLOGS.map(|events| bench.part(events)) {
+        let backlog = Backlog::build(&bench.chaos, events, 0).await?;
         let target = InfluxTarget::start().await?;
         let sinks = format!(
             "{}, main: {{ url: '{}', database: senseops }}",
@@ -77,10 +80,10 @@ pub(super) async fn cost(chaos: &Path, share: f64) -> Result<Vec<Figure>, BoxErr
             target.url()
         );
         let source = format!("first: {events}, per_second: {RATE}");
-        let sos = Sos::start(chaos, &backlog.configuration(&source, &sinks))?;
-        sleep(Duration::from_secs(3)).await;
+        let sos = Sos::start(&bench.chaos, &backlog.configuration(&source, &sinks))?;
+        sleep(WARM).await;
         let (cpu, points) = (sos.cpu()?, target.points());
-        sleep(Duration::from_secs(15).mul_f64(share.max(0.2))).await;
+        sleep(WINDOW.mul_f64(bench.share.max(0.2))).await;
         let (cpu, points) = (sos.cpu()? - cpu, target.points() - points);
         costs.push((backlog.events, micros_per_event(cpu, points)));
         sos.stop()?;
@@ -88,22 +91,23 @@ pub(super) async fn cost(chaos: &Path, share: f64) -> Result<Vec<Figure>, BoxErr
     let least = costs.iter().map(|(_, cost)| *cost).fold(f64::MAX, f64::min);
     let most = costs.iter().map(|(_, cost)| *cost).fold(0.0, f64::max);
     let each: Vec<_> = costs.iter().map(|(events, cost)| format!("{cost:.2} µs at {events}")).collect();
-    Ok(vec![Figure {
-        what: "CPU per event while another sink is 0, 10⁵ and 10⁷ events behind: most against least".into(),
-        others: "",
-        ours: most / least,
-        unit: "times",
-        target: Target::AtMost(1.3),
-        remark: each.join(", "),
-    }])
+    Ok(vec![
+        Figure::new(
+            "CPU per event while another sink is 0, 10⁵ and 10⁷ events behind: most against least",
+            most / least,
+            "times",
+        )
+        .at_most(1.3)
+        .remark(each.join(", ")),
+    ])
 }
 
 /// From the start of the program to a running pipeline, and on until everything is delivered.
-pub(super) async fn recovery(chaos: &Path, share: f64) -> Result<Vec<Figure>, BoxError> {
-    let backlog = Backlog::build(chaos, part(RECOVERED, share), PADDING).await?;
+pub(super) async fn recovery(bench: &Bench) -> Result<Vec<Figure>, BoxError> {
+    let backlog = Backlog::build(&bench.chaos, bench.part(RECOVERED), PADDING).await?;
     let mib = backlog.journal_mib()?;
     let target = InfluxTarget::start().await?;
-    let sos = Sos::start(chaos, &backlog.configuration("count: 0", &behind(&target.url())))?;
+    let sos = Sos::start(&bench.chaos, &backlog.configuration("count: 0", &behind(&target.url())))?;
     let opened = sos.age();
     while target.points() < backlog.events {
         if sos.age() > PATIENCE {
@@ -115,22 +119,16 @@ pub(super) async fn recovery(chaos: &Path, share: f64) -> Result<Vec<Figure>, Bo
     sos.stop()?;
     let rate = to_f64(backlog.events) / delivered;
     Ok(vec![
-        Figure {
-            what: "start with a backlog of 1 GiB, until the pipeline runs".into(),
-            others: "",
-            ours: opened.as_secs_f64() * 1000.0,
-            unit: "ms",
-            target: Target::AtMost(1000.0),
-            remark: format!("{} events, {mib} MiB on disk", backlog.events),
-        },
-        Figure {
-            what: "the same, until all of it is delivered".into(),
-            others: "",
-            ours: delivered,
-            unit: "s",
-            target: Target::AtMost(60.0),
-            remark: format!("{rate:.0} events/s; {resident:.0} MiB resident then"),
-        },
+        Figure::new(
+            "start with a backlog of 1 GiB, until the pipeline runs",
+            opened.as_secs_f64() * 1e3,
+            "ms",
+        )
+        .at_most(1000.0)
+        .remark(format!("{} events, {mib} MiB on disk", backlog.events)),
+        Figure::new("the same, until all of it is delivered", delivered, "s")
+            .at_most(60.0)
+            .remark(format!("{rate:.0} events/s; {resident:.0} MiB resident then")),
     ])
 }
 
