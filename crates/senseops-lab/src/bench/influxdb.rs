@@ -62,9 +62,10 @@ async fn with_each_journal(
             None => goal.clone(),
             Some(in_memory) => Goal::AtMostMore { most: DISK_MICROS, than: in_memory.ours.clone() },
         };
-        let remark = format!("{} of {} delivered", done.delivered("influx.bench"), done.sent);
+        let delivered = done.delivered("influx.bench");
+        let remark = format!("{delivered} of {} delivered", done.sent);
         figures.push(
-            Figure::new(name, done.micros_per_event(), "µs")
+            Figure::new(name, done.micros_per_event(delivered), "µs")
                 .others(others(to_mqtt))
                 .goal(goal)
                 .remark(remark),

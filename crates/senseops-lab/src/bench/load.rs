@@ -157,8 +157,15 @@ impl Done {
         self.ended.component(sink).of("delivered").saturating_sub(WARM_UP.into())
     }
 
-    pub(super) fn micros_per_event(&self) -> f64 {
-        micros_per_event(self.cpu, self.sent)
+    /// How many datagrams were received, without those of the warm-up.
+    pub(super) fn received(&self) -> u64 {
+        self.ended.sources.of("received").saturating_sub(WARM_UP.into())
+    }
+
+    /// The CPU that each of these events took, in microseconds: those that came through, since a datagram that the
+    /// kernel dropped took none.
+    pub(super) fn micros_per_event(&self, events: u64) -> f64 {
+        micros_per_event(self.cpu, events)
     }
 }
 
