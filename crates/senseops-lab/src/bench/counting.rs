@@ -13,6 +13,8 @@ const NOWHERE: &str = "sinks: { console: { nowhere: { only: { kinds: [ none ] } 
 const SINK: &str = "influx.bench";
 /// More than must be delivered per second.
 const RATE: u32 = 110_000;
+/// For how long, so that the last batch, which waits for its age, weighs little.
+const RATE_SECONDS: u64 = 10;
 
 /// What a journal on disk may cost beyond one in memory, in microseconds.
 const DISK_MICROS: f64 = 1.0;
@@ -71,7 +73,8 @@ pub(super) async fn at_100_000(bench: &Bench) -> Result<Vec<Figure>, BoxError> {
 
 /// How many per second are delivered when a little more than the goal is sent.
 pub(super) async fn rate(bench: &Bench) -> Result<Vec<Figure>, BoxError> {
-    let load = Load { rate: RATE, count: bench.part(u64::from(RATE) * 5), spacing: Spacing::Bursts };
+    let load =
+        Load { rate: RATE, count: bench.part(u64::from(RATE) * RATE_SECONDS), spacing: Spacing::Bursts };
     let done = run(bench, Journal::InMemory, load).await?;
     let delivered = done.delivered(SINK);
     Ok(vec![
