@@ -1,83 +1,139 @@
-//! You will see how often each user event was seen, counted by a sink that you could have written.
+//! You will see the user events that a sink of your own has written to a file.
 //!
-//! A sink is two methods and a configuration struct. Batching, retries, the journal, counters and shutdown come from
-//! the engine. Here its configuration comes from YAML, as in `sos run`.
+//! A sink is two impls: what the operator writes, and how a batch is written. Batching, retries, the journal, counters,
+//! health and shutdown come from the engine. `cargo test --example custom_sink` runs its contract.
 #![expect(clippy::print_stdout, reason = "an example shows something")]
 
-use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use senseops::{
-    Accepts, Batch, Build, BuildError, Pipeline, PlanError, PlannedSink, Sink, SinkConfig, SinkFactory,
-    WriteError, async_trait,
-};
+use senseops::{Accepts, Batch, Build, BuildError, Pipeline, Plugin, Sink, WriteError, async_trait};
 use senseops_sim::{Amount, UserEvents, send};
 use serde::Deserialize;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
 
-/// `sinks.tally.<name>` in a configuration file.
+/// `sinks.lines.<name>` in a configuration file: appends events to a file, one line of JSON each.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TallyConfig {
-    /// The field whose values are counted.
-    by: String,
-}
-
-impl SinkConfig for TallyConfig {
-    const TYPE: &'static str = "tally";
-    const ABOUT: &'static str = "Counts events by the value of a field";
-    const SAMPLE: &'static str = "by: command\n";
-
-    fn plan(self) -> Result<Vec<PlannedSink>, PlanError> {
-        Ok(vec![PlannedSink::single(self)])
-    }
+struct Lines {
+    path: PathBuf,
 }
 
 #[async_trait]
-impl SinkFactory for TallyConfig {
+impl Plugin for Lines {
+    type Component = Arc<dyn Sink>;
+    const TYPE: &'static str = "lines";
+    const ABOUT: &'static str = "Appends events to a file, one line of JSON each";
+    const SAMPLE: &'static str = "path: events.jsonl\n";
+
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
-        Ok(Arc::new(Tally { by: self.by.clone(), counts: Mutex::default() }))
+        Ok(Arc::new(self.clone()))
     }
 }
 
-struct Tally {
-    by: String,
-    counts: Mutex<BTreeMap<String, u64>>,
-}
-
 #[async_trait]
-impl Sink for Tally {
+impl Sink for Lines {
     fn accepts(&self) -> Accepts {
-        Accepts::kinds(["qlik.user_event"])
+        Accepts::everything()
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for event in batch.iter() {
-            let value = event.fields().text(&self.by).unwrap_or("(none)");
-            *counts.entry(value.to_owned()).or_default() += 1;
-        }
-        println!("{counts:?}");
-        Ok(())
+        let lines: String = batch.iter().map(|event| format!("{}\n", serde_json::json!(event))).collect();
+        let file = File::options().create(true).append(true).open(&self.path).await;
+        let mut file = file.map_err(WriteError::unavailable)?;
+        file.write_all(lines.as_bytes()).await.map_err(WriteError::unavailable)?;
+        file.sync_data().await.map_err(WriteError::unavailable)
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let address = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("events.jsonl");
     let yaml = format!(
-        "sources: {{ udp: {{ users: {{ listen: '{address}', allow: [ 127.0.0.1 ] }} }} }}\n\
-         sinks: {{ tally: {{ commands: {{ by: command }} }} }}\n"
+        "sources: {{ udp: {{ users: {{ listen: '127.0.0.1:0', allow: [ 127.0.0.1 ] }} }} }}\n\
+         sinks: {{ lines: {{ file: {{ path: {path:?} }} }} }}\n"
     );
-    let registry = senseops::builtin().sink::<TallyConfig>();
+    let registry = senseops::builtin().sink::<Lines>();
     let loaded = senseops::config::load_str(&registry, "example.yaml", &yaml, [])?;
     let pipeline = Pipeline::open(loaded.plan).await?;
+    let listeners = pipeline.handle().view().listeners;
     let users = async {
-        let datagrams: Vec<_> = UserEvents::new(1).take(500).collect();
-        if let Err(error) = send(&datagrams, address, 500, Amount::Count(500)).await {
-            println!("nothing was sent: {error}");
+        let datagrams: Vec<_> = UserEvents::new(1).take(10).collect();
+        for listener in listeners {
+            if let Err(error) = send(&datagrams, listener.address, 500, Amount::Count(10)).await {
+                println!("nothing was sent: {error}");
+            }
         }
     };
     pipeline.run_until(users).await;
+    println!("{}", tokio::fs::read_to_string(path).await?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use senseops::BoxError;
+    use senseops_testkit::{SinkHarness, TargetBehaviour, sample, sink_contract};
+    use serde_json::Value;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    struct Directory;
+
+    #[async_trait]
+    impl SinkHarness for Directory {
+        type Target = TempDir;
+
+        async fn target(&self) -> TempDir {
+            tempfile::tempdir().unwrap()
+        }
+
+        async fn sink(&self, directory: &TempDir) -> Result<Arc<dyn Sink>, BoxError> {
+            Ok(Arc::new(Lines { path: directory.path().join("events.jsonl") }))
+        }
+
+        async fn stored(&self, directory: &TempDir) -> Vec<u64> {
+            let paths = ["aside.jsonl", "events.jsonl"].map(|name| directory.path().join(name));
+            let texts = paths.iter().filter_map(|path| std::fs::read_to_string(path).ok());
+            let events = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+            events
+                .map(|line| {
+                    serde_json::from_str::<Value>(&line).unwrap()["fields"][sample::NUMBER].as_u64().unwrap()
+                })
+                .collect()
+        }
+
+        async fn behave(&self, directory: &TempDir, behaviour: TargetBehaviour) -> bool {
+            let [events, aside] = ["events.jsonl", "aside.jsonl"].map(|name| directory.path().join(name));
+            match behaviour {
+                TargetBehaviour::Accept if events.is_dir() => {
+                    std::fs::remove_dir(&events).unwrap();
+                    if aside.exists() {
+                        std::fs::rename(aside, events).unwrap();
+                    }
+                }
+                TargetBehaviour::Down | TargetBehaviour::Busy { retry_after: None } if !events.is_dir() => {
+                    if events.exists() {
+                        std::fs::rename(&events, aside).unwrap();
+                    }
+                    std::fs::create_dir(events).unwrap();
+                }
+                TargetBehaviour::Accept
+                | TargetBehaviour::Down
+                | TargetBehaviour::Busy { retry_after: None } => {}
+                _ => return false,
+            }
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn it_keeps_the_contract_of_sinks() {
+        let kept = sink_contract(&Directory).await.unwrap();
+        assert!(kept.passed.contains(&"down"), "{kept}");
+    }
 }

@@ -6,46 +6,36 @@ use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use senseops::{
-    Accepts, Batch, Build, BuildError, PlanError, PlannedSink, Sink, SinkConfig, SinkFactory, WriteError,
-    async_trait,
-};
+use senseops::{Accepts, Batch, Build, BuildError, Plugin, Sink, WriteError, async_trait};
 use serde::Deserialize;
 
 fn main() -> ExitCode {
-    let registry = senseops::builtin().sink::<BlackHoleConfig>();
+    let registry = senseops::builtin().called("acme-sos", "2.1.0").sink::<BlackHole>();
     // Without arguments it shows what it has instead of an error, so that there is something to see.
     let arguments: Vec<_> = env::args_os().collect();
     if arguments.len() > 1 {
         senseops::cli::run(registry)
     } else {
-        senseops::cli::run_with(registry, ["distribution", "plugins"])
+        senseops::cli::run_with(registry, ["acme-sos", "plugins"])
     }
 }
 
 /// `sinks.black_hole.<name>` in a configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct BlackHoleConfig {}
+struct BlackHole {}
 
-impl SinkConfig for BlackHoleConfig {
+#[async_trait]
+impl Plugin for BlackHole {
+    type Component = Arc<dyn Sink>;
     const TYPE: &'static str = "black_hole";
     const ABOUT: &'static str = "Takes everything and keeps nothing";
     const SAMPLE: &'static str = "# a black hole has no settings\n{}\n";
 
-    fn plan(self) -> Result<Vec<PlannedSink>, PlanError> {
-        Ok(vec![PlannedSink::single(self)])
-    }
-}
-
-#[async_trait]
-impl SinkFactory for BlackHoleConfig {
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
-        Ok(Arc::new(BlackHole))
+        Ok(Arc::new(self.clone()))
     }
 }
-
-struct BlackHole;
 
 #[async_trait]
 impl Sink for BlackHole {

@@ -5,17 +5,15 @@
 
 use std::error::Error;
 
+use senseops::sources::udp::UdpConfig;
 use senseops::{Batch, Pipeline, sink_fn};
 use senseops_sim::{Amount, UserEvents, send};
-use senseops_source_udp::UdpConfig;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Any free port; a real listener has a fixed one, usually 9997.
-    let address = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
-
     let pipeline = Pipeline::builder()
-        .source("users", UdpConfig::listen(address))
+        // Any free port; a real listener has a fixed one, usually 9997.
+        .source("users", UdpConfig::listen("127.0.0.1:0".parse()?))
         .sink(
             "print",
             sink_fn(|batch: Batch| async move {
@@ -29,10 +27,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
 
     // The sockets are open from here on. The pipeline runs until this future ends, then delivers what is left.
+    let listeners = pipeline.handle().view().listeners;
     let users = async {
         let datagrams: Vec<_> = UserEvents::new(1).take(10).collect();
-        if let Err(error) = send(&datagrams, address, 100, Amount::Count(10)).await {
-            println!("nothing was sent: {error}");
+        for listener in listeners {
+            if let Err(error) = send(&datagrams, listener.address, 100, Amount::Count(10)).await {
+                println!("nothing was sent: {error}");
+            }
         }
     };
     let summary = pipeline.run_until(users).await;

@@ -172,9 +172,9 @@ fn configs(tree: &Tree) -> Result<Done, BoxError> {
         .map(|file| file.path.as_str())
         .filter(|path| path.starts_with("config/"))
         .collect();
-    shell::run(&mut shell::cargo(["build", "--package", "senseops", "--bin", "sos"]))?;
+    shell::run(&mut shell::cargo(["build", "--package", "sos"]))?;
     for file in &files {
-        let sos = ["run", "--quiet", "--package", "senseops", "--bin", "sos", "--", "check", "-c", file];
+        let sos = ["run", "--quiet", "--package", "sos", "--", "check", "-c", file];
         shell::run_within(&mut shell::cargo(sos), EXAMPLE_LIMIT)?;
     }
     Ok(Done::Passed(format!("{} files", files.len())))

@@ -18,7 +18,7 @@ pub(crate) struct Demo {
 
 pub(crate) fn run(demo: Demo) -> Result<ExitCode, BoxError> {
     println!("building sos; the first time this takes some minutes");
-    shell::run(&mut shell::cargo(["build", "--package", "senseops", "--bin", "sos"]))?;
-    let mut sos = shell::cargo(["run", "--quiet", "--package", "senseops", "--bin", "sos", "--", "demo"]);
+    shell::run(&mut shell::cargo(["build", "--package", "sos"]))?;
+    let mut sos = shell::cargo(["run", "--quiet", "--package", "sos", "--", "demo"]);
     Ok(shell::become_program(sos.args(demo.args))?)
 }

@@ -10,7 +10,7 @@ use crate::error::BoxError;
 use crate::shell::{self, CommandError};
 
 /// The packages whose programs a run starts; the lab finds them beside itself.
-const PACKAGES: [&str; 3] = ["senseops", "senseops-sim", "senseops-lab"];
+const PACKAGES: [&str; 3] = ["sos", "senseops-sim", "senseops-lab"];
 
 /// The arguments of a task that the lab does, as it takes them.
 #[derive(Debug, Args)]

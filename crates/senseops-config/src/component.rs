@@ -4,45 +4,23 @@ use std::collections::BTreeSet;
 
 use figment::value::{Tag, Value};
 use senseops_core::settings::{Warning, is_secret_name};
-use senseops_core::{PlanError, PlannedSink, PlannedSource, SinkConfig, SourceConfig};
+use senseops_core::{Planned, Plugin};
 
 use crate::key_path::KeyPath;
 use crate::read::{Reader, Table};
+use crate::registry::Role;
 
-/// Keys that the engine takes out of the table of a source.
-pub(crate) const SOURCE_KEYS: [&str; 2] = ["enabled", "labels"];
-/// Keys that the engine takes out of the table of a sink.
-pub(crate) const SINK_KEYS: [&str; 3] = ["enabled", "only", "delivery"];
-
-pub(crate) fn plan_source<C: SourceConfig>(
+/// Reads the table of a component as the plugin's own struct, and plans it.
+pub(crate) fn plan_component<P: Plugin>(
     reader: &mut Reader<'_>,
     path: &KeyPath,
     table: Table,
-) -> Option<Vec<PlannedSource>> {
-    let config: C = reader.read(path, Value::Dict(Tag::Default, table), &SOURCE_KEYS)?;
+    role: Role,
+) -> Option<Vec<Planned<P::Component>>> {
+    let config: P = reader.read(path, Value::Dict(Tag::Default, table), role.engine_keys())?;
     let warnings = config.warnings();
-    planned(reader, path, warnings, config.plan(), |source| source.part.as_deref())
-}
-
-pub(crate) fn plan_sink<C: SinkConfig>(
-    reader: &mut Reader<'_>,
-    path: &KeyPath,
-    table: Table,
-) -> Option<Vec<PlannedSink>> {
-    let config: C = reader.read(path, Value::Dict(Tag::Default, table), &SINK_KEYS)?;
-    let warnings = config.warnings();
-    planned(reader, path, warnings, config.plan(), |sink| sink.part.as_deref())
-}
-
-fn planned<P>(
-    reader: &mut Reader<'_>,
-    path: &KeyPath,
-    warnings: Vec<Warning>,
-    planned: Result<Vec<P>, PlanError>,
-    part: fn(&P) -> Option<&str>,
-) -> Option<Vec<P>> {
     note_warnings(reader, path, warnings);
-    let components = match planned {
+    let components = match config.plan() {
         Ok(components) => components,
         Err(error) => {
             reader.error(&path.dotted(&error.key), error.message);
@@ -51,7 +29,9 @@ fn planned<P>(
     };
     // Cursors, health and counters are kept by name.
     let mut names = BTreeSet::new();
-    if let Some(twice) = components.iter().map(part).find(|name| !names.insert(*name)) {
+    if let Some(twice) =
+        components.iter().map(|planned| planned.part.as_deref()).find(|name| !names.insert(*name))
+    {
         reader.error(
             path,
             format!("two components of it are called {:?}; names must differ", twice.unwrap_or("")),

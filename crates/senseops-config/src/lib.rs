@@ -37,4 +37,4 @@ mod syntax;
 pub use layers::{ENVIRONMENT_PREFIX, Locator, environment};
 pub use load::{Loaded, load, load_str};
 pub use problem::{Place, Position, Problem, Problems, Severity};
-pub use registry::{Plugin, Registry, Role};
+pub use registry::{PluginInfo, Registry, Role};

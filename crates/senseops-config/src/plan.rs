@@ -1,8 +1,8 @@
 //! From the merged tables to the plan of a pipeline.
 
 use figment::value::{Tag, Value};
-use senseops_core::LabelSet;
-use senseops_engine::{Delivery, Only, Plan, RateLimit, SinkSpec, SourceSpec};
+use senseops_core::{LabelSet, Planned};
+use senseops_engine::{Delivery, Only, Plan, RateLimit, RelaySpec, SinkSpec, SourceSpec};
 use serde::de::DeserializeOwned;
 
 use crate::key_path::KeyPath;
@@ -13,7 +13,7 @@ use crate::sentence;
 use crate::suggest::{listed, nearest};
 
 /// The top-level keys that every program has.
-const SECTIONS: [&str; 3] = ["pipeline", "sources", "sinks"];
+const SECTIONS: [&str; 4] = ["pipeline", "sources", "relays", "sinks"];
 
 /// The top-level key of configuration files of Butler SOS.
 const BUTLER_SOS: &str = "Butler-SOS";
@@ -39,7 +39,7 @@ pub(crate) fn plan(registry: &Registry, mut root: Table, reader: &mut Reader<'_>
     }
     let sections = read_sections(registry, &mut root, reader);
     let mut section = |key: &str| root.remove(key).unwrap_or(Value::Dict(Tag::Default, Table::new()));
-    let (pipeline, sources, sinks) = (section("pipeline"), section("sources"), section("sinks"));
+    let [pipeline, sources, relays, sinks] = SECTIONS.map(&mut section);
     let known: Vec<_> =
         SECTIONS.into_iter().chain(registry.sections().iter().map(|section| section.key)).collect();
     for key in root.keys() {
@@ -50,8 +50,10 @@ pub(crate) fn plan(registry: &Registry, mut root: Table, reader: &mut Reader<'_>
     let pipeline = optional_table(reader, &pipeline_path, pipeline, "its settings").unwrap_or_default();
     let settings = reader.read(&pipeline_path, Value::Dict(Tag::Default, pipeline), &[]).unwrap_or_default();
     let sources = plan_sources(registry, sources, reader);
-    let sinks = plan_sinks(registry, sinks, &sources, reader);
-    let plan = Plan { settings, sources, sinks };
+    let mut plan = Plan { program: registry.program(), settings, sources, ..Plan::default() };
+    plan.relays = plan_relays(registry, relays, reader);
+    plan.sinks = plan_sinks(registry, sinks, reader);
+    warn_of_absent_sources(&plan, reader);
     if !reader.failed() {
         something_to_run(&plan, reader);
     }
@@ -77,31 +79,44 @@ fn plan_sources(registry: &Registry, section: Value, reader: &mut Reader<'_>) ->
     for (entry, mut component) in components(registry, Role::Source, registry.sources(), section, reader) {
         let labels: LabelSet = take(reader, &mut component, "labels");
         let rate_limit: Option<RateLimit> = take(reader, &mut component, "rate_limit");
-        let planned = (entry.plan)(reader, &component.path, component.table);
-        if let (true, Some(components)) = (component.enabled, planned) {
-            specs.push(SourceSpec { name: component.name, labels, rate_limit, components });
+        let name = component.name.clone();
+        if let Some(components) = planned(entry, component, reader) {
+            specs.push(SourceSpec { name, labels, rate_limit, components });
         }
     }
     specs
 }
 
-fn plan_sinks(
-    registry: &Registry,
-    section: Value,
-    sources: &[SourceSpec],
-    reader: &mut Reader<'_>,
-) -> Vec<SinkSpec> {
+fn plan_relays(registry: &Registry, section: Value, reader: &mut Reader<'_>) -> Vec<RelaySpec> {
     let mut specs = Vec::new();
-    for (entry, mut component) in components(registry, Role::Sink, registry.sinks(), section, reader) {
+    for (entry, mut component) in components(registry, Role::Relay, registry.relays(), section, reader) {
+        let labels: LabelSet = take(reader, &mut component, "labels");
         let only: Only = take(reader, &mut component, "only");
-        warn_of_absent_sources(&component.path, &only, sources, reader);
-        let delivery: Delivery = take(reader, &mut component, "delivery");
-        let planned = (entry.plan)(reader, &component.path, component.table);
-        if let (true, Some(components)) = (component.enabled, planned) {
-            specs.push(SinkSpec { name: component.name, only, delivery, components });
+        let name = component.name.clone();
+        if let Some(components) = planned(entry, component, reader) {
+            specs.push(RelaySpec { name, labels, only, components });
         }
     }
     specs
+}
+
+fn plan_sinks(registry: &Registry, section: Value, reader: &mut Reader<'_>) -> Vec<SinkSpec> {
+    let mut specs = Vec::new();
+    for (entry, mut component) in components(registry, Role::Sink, registry.sinks(), section, reader) {
+        let only: Only = take(reader, &mut component, "only");
+        let delivery: Delivery = take(reader, &mut component, "delivery");
+        let name = component.name.clone();
+        if let Some(components) = planned(entry, component, reader) {
+            specs.push(SinkSpec { name, only, delivery, components });
+        }
+    }
+    specs
+}
+
+/// What the plugin makes of the rest of the table, unless it is switched off.
+fn planned<T>(entry: &Entry<T>, component: Component, reader: &mut Reader<'_>) -> Option<Vec<Planned<T>>> {
+    let planned = (entry.plan)(reader, &component.path, component.table, entry.plugin.role);
+    planned.filter(|_| component.enabled)
 }
 
 /// The components of one section in the order of the file, each with its plugin.
@@ -177,24 +192,38 @@ fn optional_table(reader: &mut Reader<'_>, path: &KeyPath, value: Value, content
     None
 }
 
-/// A misspelled source in `only.sources` would leave the sink without events, and nobody would be told.
-fn warn_of_absent_sources(path: &KeyPath, only: &Only, sources: &[SourceSpec], reader: &mut Reader<'_>) {
-    for (index, pattern) in only.sources.iter().enumerate() {
-        let alone = Only { kinds: Vec::new(), sources: vec![pattern.clone()] };
-        let meant = |source: &SourceSpec| {
-            let parts = source.components.iter().filter_map(|component| component.part.as_ref());
-            alone.source(&source.name)
-                || parts.map(|part| format!("{}.{part}", source.name)).any(|name| alone.source(&name))
-        };
-        if !sources.iter().any(meant) {
-            let advice = match nearest(pattern, sources.iter().map(|source| source.name.as_str())) {
+/// A misspelled source in `only.sources` would leave a component without events, and nobody would be told.
+fn warn_of_absent_sources(plan: &Plan, reader: &mut Reader<'_>) {
+    let sources = plan.sources.iter().map(|spec| (&spec.name, parts(&spec.components)));
+    let relays = plan.relays.iter().map(|spec| (&spec.name, parts(&spec.components)));
+    let names: Vec<String> = sources
+        .chain(relays)
+        .flat_map(|(name, parts)| {
+            let parts = parts.into_iter().map(move |part| format!("{name}.{part}"));
+            std::iter::once(name.clone()).chain(parts)
+        })
+        .collect();
+    let relays = plan.relays.iter().map(|spec| (Role::Relay, &spec.name, &spec.only));
+    let sinks = plan.sinks.iter().map(|spec| (Role::Sink, &spec.name, &spec.only));
+    for (role, name, only) in relays.chain(sinks) {
+        for (index, pattern) in only.sources.iter().enumerate() {
+            let alone = Only { kinds: Vec::new(), sources: vec![pattern.clone()] };
+            if names.iter().any(|name| alone.source(name)) {
+                continue;
+            }
+            let advice = match nearest(pattern, names.iter().map(String::as_str)) {
                 Some(near) => format!("; did you mean `{near}`?"),
                 None => String::new(),
             };
-            let path = path.child("only").child("sources").child(index.to_string());
-            reader.warning(&path, format!("no enabled source is called `{pattern}`{advice}"));
+            let path = KeyPath::root(role.section()).dotted(name).child("only").child("sources");
+            let message = format!("no enabled source is called `{pattern}`{advice}");
+            reader.warning(&path.child(index.to_string()), message);
         }
     }
+}
+
+fn parts<T>(components: &[Planned<T>]) -> Vec<&str> {
+    components.iter().filter_map(|planned| planned.part.as_deref()).collect()
 }
 
 /// Without a source or a sink nothing would ever happen, and nobody would be told.
@@ -203,7 +232,7 @@ fn something_to_run(plan: &Plan, reader: &mut Reader<'_>) {
         if none {
             let message = match role {
                 Role::Source => "no source is configured and enabled, so there would be no events",
-                Role::Sink => "no sink is configured and enabled, so events would go nowhere",
+                Role::Relay | Role::Sink => "no sink is configured and enabled, so events would go nowhere",
             };
             reader.error(&KeyPath::root(role.section()), message);
         }
@@ -213,6 +242,9 @@ fn something_to_run(plan: &Plan, reader: &mut Reader<'_>) {
 fn unknown_type<P>(registry: &Registry, role: Role, entries: &[Entry<P>], written: &str) -> String {
     if let Some(other) = registry.plugins().find(|plugin| plugin.type_name == written) {
         return format!("`{written}` is a {}; it belongs into `{}`", other.role, other.role.section());
+    }
+    if let Some(feature) = registry.feature_of(role, written) {
+        return format!("this program was built without `{written}`; build it with the feature `{feature}`");
     }
     match nearest(written, entries.iter().map(|entry| entry.plugin.type_name)) {
         Some(meant) => format!("there is no type of {role} called `{written}`; did you mean `{meant}`?"),

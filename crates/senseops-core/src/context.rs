@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::{Emitter, Files, Health, Leases, Meter, Shared, Shutdown};
+use crate::{ComponentState, Emitter, Files, Health, Leases, Meter, Shared, Shutdown};
 
 /// What every component is built with.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct Build {
     pub meter: Meter,
     /// Tells the operator how the component is.
     pub health: Health,
+    /// What the component remembers from one life to the next.
+    pub state: ComponentState,
     /// Tables that components of one pipeline share, such as app names.
     pub shared: Shared,
     /// Sockets, which outlive the component so that nothing is lost while it is rebuilt.
@@ -41,12 +43,14 @@ impl Deref for Context {
 }
 
 impl Build {
-    /// For components that run outside a pipeline, such as in tests: nothing is shared and no socket can be leased.
+    /// For components that run outside a pipeline, such as in tests: nothing is shared or outlives the program, and no
+    /// socket can be leased.
     pub fn detached(component: impl Into<String>) -> Self {
         let component = component.into();
         Self {
             meter: Meter::default(),
             health: Health::new(&component),
+            state: ComponentState::in_memory(),
             shared: Shared::default(),
             leases: Leases::none(),
             files: Files::default(),

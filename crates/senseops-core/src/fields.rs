@@ -1,23 +1,34 @@
 //! Names and values that events carry.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use compact_str::CompactString;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-/// The name of a field or label. Names that plugins know at compile time cost nothing to copy.
+/// How many names that are only known at run time are kept once for all. There are hundreds; the bound keeps an origin
+/// that makes names out of its input from eating memory, since kept names are never freed.
+const MAX_INTERNED_NAMES: usize = 4096;
+/// The longest name, in bytes, that is kept once for all.
+const MAX_INTERNED_BYTES: usize = 64;
+
+/// The name of a field or label. Names that plugins know at compile time cost nothing to copy, and neither do those that
+/// are met again and again.
 #[derive(Clone)]
 pub struct Name(Repr);
 
 #[derive(Clone)]
 enum Repr {
     Static(&'static str),
-    Shared(Arc<str>),
+    /// A thin pointer, so that a name takes no more than a text slice.
+    Shared(Arc<Box<str>>),
 }
+
+static INTERNED: LazyLock<RwLock<HashSet<&'static str>>> = LazyLock::new(RwLock::default);
 
 /// The value of a field.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,10 +45,13 @@ pub enum Value {
     /// Text.
     Text(CompactString),
     /// Values in an order that means something.
-    List(Vec<Value>),
+    List(Box<[Value]>),
     /// Named values.
-    Map(Fields),
+    Map(Box<Fields>),
 }
+
+const _: () =
+    assert!(size_of::<(Name, Value)>() <= 40, "an event has a dozen of them, so their size is a promise");
 
 /// Named values in the order in which the source added them. Names are unique by convention; the first one wins.
 #[derive(Clone, Default, PartialEq)]
@@ -56,6 +70,37 @@ impl Name {
             Repr::Shared(name) => name,
         }
     }
+
+    /// A name that is only known at run time, for example one that was read. It is kept once for all, as long as there
+    /// are not too many of them.
+    pub fn intern(name: &str) -> Self {
+        if let Some(known) = INTERNED.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Self(Repr::Static(known));
+        }
+        let mut interned = INTERNED.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = interned.get(name) {
+            return Self(Repr::Static(known));
+        }
+        if interned.len() >= MAX_INTERNED_NAMES || name.len() > MAX_INTERNED_BYTES {
+            return Self(Repr::Shared(Arc::new(name.into())));
+        }
+        let leaked: &'static str = Box::leak(name.into());
+        interned.insert(leaked);
+        Self(Repr::Static(leaked))
+    }
+
+    /// The memory behind the name. Copies of it share that, but nobody knows how many there are.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Static(_) => 0,
+            Repr::Shared(name) => size_of::<Box<str>>() + name.len(),
+        }
+    }
+}
+
+/// The memory behind a text: none if it is short enough to be where it is used.
+pub(crate) fn heap_bytes_of(text: &CompactString) -> usize {
+    if text.is_heap_allocated() { text.capacity() } else { 0 }
 }
 
 impl Value {
@@ -80,19 +125,13 @@ impl Value {
         }
     }
 
-    /// An estimate of the memory behind the value, without its own slot.
+    /// The memory behind the value, without its own slot.
     fn heap_bytes(&self) -> usize {
         match self {
             Self::Bool(_) | Self::Int(_) | Self::UInt(_) | Self::Float(_) => 0,
-            Self::Text(text) => {
-                if text.is_heap_allocated() {
-                    text.capacity()
-                } else {
-                    0
-                }
-            }
-            Self::List(values) => values.iter().map(|value| size_of::<Self>() + value.heap_bytes()).sum(),
-            Self::Map(fields) => fields.heap_bytes(),
+            Self::Text(text) => heap_bytes_of(text),
+            Self::List(values) => size_of_val(&**values) + values.iter().map(Self::heap_bytes).sum::<usize>(),
+            Self::Map(fields) => size_of::<Fields>() + fields.heap_bytes(),
         }
     }
 }
@@ -140,9 +179,10 @@ impl Fields {
         self.0.is_empty()
     }
 
-    /// An estimate of the memory behind the fields.
+    /// The memory behind the fields, room that is not used included.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.0.iter().map(|(_, value)| size_of::<(Name, Value)>() + value.heap_bytes()).sum()
+        let slots = self.0.capacity() * size_of::<(Name, Value)>();
+        slots + self.0.iter().map(|(name, value)| name.heap_bytes() + value.heap_bytes()).sum::<usize>()
     }
 }
 
@@ -154,13 +194,7 @@ impl From<&'static str> for Name {
 
 impl From<String> for Name {
     fn from(name: String) -> Self {
-        Self(Repr::Shared(name.into()))
-    }
-}
-
-impl From<Arc<str>> for Name {
-    fn from(name: Arc<str>) -> Self {
-        Self(Repr::Shared(name))
+        Self::intern(&name)
     }
 }
 

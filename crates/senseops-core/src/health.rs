@@ -25,6 +25,8 @@ struct Inner {
 #[derive(Debug)]
 struct State {
     condition: Condition,
+    /// The warning that stands until the component says that it is well: trouble may hide it, but does not end it.
+    warning: Option<String>,
     trouble: Option<Trouble>,
     /// What kind of trouble the log tells of, until it tells of the recovery.
     told: Option<Discriminant<Condition>>,
@@ -56,13 +58,29 @@ pub enum Condition {
 impl Health {
     /// The health of the component of this name.
     pub fn new(component: &str) -> Self {
-        let state =
-            State { condition: Condition::Starting, trouble: None, told: None, changes: (Instant::now(), 0) };
+        let state = State {
+            condition: Condition::Starting,
+            warning: None,
+            trouble: None,
+            told: None,
+            changes: (Instant::now(), 0),
+        };
         Self(Arc::new(Inner { component: component.to_owned(), state: Mutex::new(state) }))
     }
 
-    /// It works.
+    /// It works, and there is nothing more to say.
     pub fn ok(&self) {
+        self.state().warning = None;
+        self.works();
+    }
+
+    /// It works: what failed is over. A [warning](Self::warning) stands. For those who see that a component works, but
+    /// not what it has to say.
+    pub fn works(&self) {
+        let warning = self.state().warning.clone();
+        if let Some(warning) = warning {
+            return self.warning(warning);
+        }
         if let Some(Trouble { since, reports, .. }) = self.recovered() {
             let (component, seconds) = (self.component(), since.elapsed().as_secs());
             info!(component, seconds, reports, "component recovered");
@@ -71,7 +89,9 @@ impl Health {
 
     /// It works, but someone should know this.
     pub fn warning(&self, reason: impl Into<String>) {
-        if let Some(reports) = self.replace(Condition::Warning(reason.into())) {
+        let reason = reason.into();
+        self.state().warning = Some(reason.clone());
+        if let Some(reports) = self.replace(Condition::Warning(reason)) {
             warn!(component = self.component(), reason = self.reason(), reports, "component needs attention");
         }
     }
@@ -183,6 +203,20 @@ mod tests {
         assert_eq!(health.replace(Condition::Warning("slow".into())), Some(4));
         health.ok();
         assert_eq!(health.replace(failing("refused")), Some(1), "a new trouble after it was well");
+    }
+
+    #[test]
+    fn a_warning_stands_until_the_component_takes_it_back() {
+        let health = Health::new("influx.main");
+        health.warning("the certificate ends soon");
+        health.works();
+        health.failing("refused");
+        assert_eq!(health.condition(), failing("refused"));
+        health.works();
+        assert_eq!(health.condition(), Condition::Warning("the certificate ends soon".into()));
+        health.ok();
+        health.works();
+        assert_eq!(health.condition(), Condition::Ok);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -19,6 +20,11 @@ pub struct Kind(&'static str);
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct KindPattern(String);
+
+/// A text is no [`KindPattern`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is neither a kind such as qlik.user_event nor a pattern such as qlik.* or *")]
+pub struct NoKindPattern(String);
 
 /// More than [`MAX_INTERNED_KINDS`] different kinds were met.
 #[derive(Debug, Error)]
@@ -87,26 +93,37 @@ impl KindPattern {
     }
 }
 
-impl From<&str> for KindPattern {
-    fn from(pattern: &str) -> Self {
-        Self(pattern.into())
+impl FromStr for KindPattern {
+    type Err = NoKindPattern;
+
+    fn from_str(pattern: &str) -> Result<Self, NoKindPattern> {
+        let literal = pattern.strip_suffix('*').unwrap_or(pattern);
+        let ends_at_a_dot = literal.len() == pattern.len() || literal.is_empty() || literal.ends_with('.');
+        let is_name = !pattern.is_empty() && !pattern.contains(char::is_whitespace);
+        if ends_at_a_dot && is_name && !literal.contains('*') {
+            Ok(Self(pattern.to_owned()))
+        } else {
+            Err(NoKindPattern(pattern.to_owned()))
+        }
     }
 }
 
 impl TryFrom<String> for KindPattern {
-    type Error = String;
+    type Error = NoKindPattern;
 
-    fn try_from(pattern: String) -> Result<Self, String> {
-        let literal = pattern.strip_suffix('*').unwrap_or(&pattern);
-        let ends_at_a_dot = literal.len() == pattern.len() || literal.is_empty() || literal.ends_with('.');
-        let is_name = !pattern.is_empty() && !pattern.contains(char::is_whitespace);
-        if ends_at_a_dot && is_name && !literal.contains('*') {
-            Ok(Self(pattern))
-        } else {
-            Err(format!(
-                "{pattern:?} is neither a kind such as qlik.user_event nor a pattern such as qlik.* or *"
-            ))
-        }
+    fn try_from(pattern: String) -> Result<Self, NoKindPattern> {
+        pattern.parse()
+    }
+}
+
+/// For patterns in code; others are parsed.
+///
+/// # Panics
+/// If it is none, which is a mistake of whoever wrote the code.
+impl From<&'static str> for KindPattern {
+    #[expect(clippy::expect_used, reason = "documented: the text is part of the program")]
+    fn from(pattern: &'static str) -> Self {
+        pattern.parse().expect("a pattern over kinds")
     }
 }
 
@@ -150,10 +167,10 @@ mod tests {
     #[test]
     fn a_pattern_that_could_not_match_as_meant_is_refused() {
         for pattern in ["qlik.*.health", "*.health", "qlik*", "", "**"] {
-            assert!(KindPattern::try_from(pattern.to_owned()).is_err(), "{pattern}");
+            assert_eq!(pattern.parse::<KindPattern>(), Err(NoKindPattern(pattern.into())));
         }
         for pattern in ["*", "qlik.*", "qlik.engine.health"] {
-            assert!(KindPattern::try_from(pattern.to_owned()).is_ok(), "{pattern}");
+            assert_eq!(pattern.parse::<KindPattern>().unwrap().to_string(), pattern);
         }
     }
 }

@@ -6,6 +6,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Name;
+use crate::fields::heap_bytes_of;
 
 /// Names and texts that describe an origin (server, host, configured tags), sorted by name and shared by its events.
 /// Every label has a name: no target can store one without.
@@ -60,6 +61,12 @@ impl LabelSet {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The memory that the set takes.
+    pub fn bytes(&self) -> usize {
+        let texts = self.0.iter().map(|(name, text)| name.heap_bytes() + heap_bytes_of(text));
+        size_of::<Self>() + self.0.capacity() * size_of::<(Name, CompactString)>() + texts.sum::<usize>()
     }
 }
 

@@ -17,6 +17,11 @@ impl Shared {
         // The entry of a type id holds that type, so the fallback is never taken.
         Arc::clone(table).downcast().unwrap_or_default()
     }
+
+    /// Makes this the pipeline's one `T`, so that a host program can see what components share, or fill it.
+    pub fn set<T: Any + Send + Sync>(&self, table: Arc<T>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(TypeId::of::<T>(), table);
+    }
 }
 
 impl fmt::Debug for Shared {
@@ -36,5 +41,7 @@ mod tests {
         let shared = Shared::default();
         shared.get::<AtomicU32>().store(7, Ordering::Relaxed);
         assert_eq!(shared.clone().get::<AtomicU32>().load(Ordering::Relaxed), 7);
+        shared.set(Arc::new(AtomicU32::new(8)));
+        assert_eq!(shared.get::<AtomicU32>().load(Ordering::Relaxed), 8);
     }
 }

@@ -6,10 +6,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Serialize;
 use thiserror::Error;
 
-use crate::{Batch, BoxError, Event, Kind, KindPattern};
+use crate::{Accepts, Batch, BoxError};
 
 /// Writes events to one target.
 ///
@@ -56,26 +55,6 @@ pub trait Sink: Send + Sync {
 /// Work beside the writes of a sink, see [`Sink::background`].
 pub type Background = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
-/// The shapes of events, see [`Body`](crate::Body).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Shape {
-    /// A sample.
-    Measurement,
-    /// Something happened.
-    Record,
-    /// A thing is in a state.
-    State,
-}
-
-/// Which events a sink wants: shapes, and patterns over kinds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepts {
-    shapes: Vec<Shape>,
-    kinds: Vec<KindPattern>,
-}
-
 /// Why a batch, or part of it, was not written; decides what the engine does next.
 #[derive(Debug, Error)]
 pub enum WriteError {
@@ -115,35 +94,6 @@ pub struct Rejection {
     pub reason: String,
 }
 
-impl Accepts {
-    /// All events.
-    pub fn everything() -> Self {
-        Self { shapes: Vec::new(), kinds: Vec::new() }
-    }
-
-    /// Events whose kind matches one of the patterns, of any shape.
-    pub fn kinds<P: Into<KindPattern>>(patterns: impl IntoIterator<Item = P>) -> Self {
-        Self { shapes: Vec::new(), kinds: patterns.into_iter().map(Into::into).collect() }
-    }
-
-    /// Only those of these shapes.
-    #[must_use]
-    pub fn of_shapes(mut self, shapes: impl IntoIterator<Item = Shape>) -> Self {
-        self.shapes.extend(shapes);
-        self
-    }
-
-    /// Whether the kind is wanted, whatever the shape.
-    pub fn kind(&self, kind: Kind) -> bool {
-        self.kinds.is_empty() || self.kinds.iter().any(|pattern| pattern.matches(kind))
-    }
-
-    /// Whether the event is wanted.
-    pub fn event(&self, event: &Event) -> bool {
-        (self.shapes.is_empty() || self.shapes.contains(&event.shape())) && self.kind(event.kind)
-    }
-}
-
 impl WriteError {
     /// The target cannot be reached or cannot answer now.
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
@@ -154,26 +104,5 @@ impl WriteError {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "event {}: {}", self.index, self.reason)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::{Body, Fields, LabelSet};
-
-    #[test]
-    fn a_sink_gets_the_shapes_and_kinds_it_accepts() {
-        let event = Event::new(
-            Kind::new("qlik.user_event"),
-            &Arc::new(LabelSet::default()),
-            Body::Measurement(Fields::default()),
-        );
-        assert!(Accepts::everything().event(&event));
-        assert!(Accepts::kinds(["sos.*", "qlik.*"]).event(&event));
-        assert!(!Accepts::kinds(["sos.*"]).event(&event));
-        assert!(!Accepts::everything().of_shapes([Shape::Record]).event(&event));
     }
 }

@@ -61,8 +61,6 @@ pub struct Schedule {
 pub struct Periodic<G> {
     gather: G,
     schedule: Schedule,
-    /// Whether health says so, in our words.
-    has_failed: bool,
 }
 
 /// A source cannot go on.
@@ -78,7 +76,7 @@ pub struct GatherError(#[from] pub BoxError);
 impl<G: Gather> Periodic<G> {
     /// Runs `gather` on `schedule`.
     pub fn new(gather: G, schedule: Schedule) -> Self {
-        Self { gather, schedule, has_failed: false }
+        Self { gather, schedule }
     }
 
     async fn look(&mut self, cx: &Context) -> Vec<Event> {
@@ -89,13 +87,9 @@ impl<G: Gather> Periodic<G> {
             Err(_elapsed) => Some(format!("no answer within {}", self.schedule.timeout)),
         };
         match failure {
-            Some(reason) => {
-                self.has_failed = true;
-                cx.health.failing(reason);
-            }
-            // What the gatherer itself says about its health stands.
-            None if std::mem::take(&mut self.has_failed) => cx.health.ok(),
-            None => {}
+            Some(reason) => cx.health.failing(reason),
+            // What the gatherer itself warns of stands.
+            None => cx.health.works(),
         }
         found
     }
@@ -140,13 +134,13 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::{
-        Body, Build, Condition, Emitter, Fields, Intake, Kind, LabelSet, Outcome, Receipt, ShutdownTrigger,
-    };
+    use crate::host::{Intake, ShutdownTrigger};
+    use crate::{Body, Build, Chunk, Condition, Emitter, Fields, Kind, LabelSet, Outcome, Receipt};
 
     /// Finds one event a look, and takes `takes` for it.
     struct Looks {
         takes: Duration,
+        fails: bool,
         begun: Arc<AtomicUsize>,
     }
 
@@ -160,7 +154,7 @@ mod tests {
                 Body::Measurement(Fields::default()),
             ));
             sleep(self.takes).await;
-            Err(GatherError("half of it is missing".into()))
+            if self.fails { Err(GatherError("half of it is missing".into())) } else { Ok(()) }
         }
     }
 
@@ -177,14 +171,23 @@ mod tests {
         async fn append_when_room(&self, events: Vec<Event>) -> Receipt {
             self.append(events)
         }
+
+        async fn forward_when_room(&self, chunk: Chunk) -> Receipt {
+            self.append(chunk.events.to_vec())
+        }
     }
 
-    /// Runs looks that take `takes`, every ten seconds with a timeout of four, for `time`: how many began, how many
+    /// Runs looks that fail after `takes`, every ten seconds with a timeout of four, for `time`: how many began, how many
     /// events were emitted, and what health says then.
     async fn looks(takes: Duration, time: Duration) -> (usize, usize, Condition) {
-        let (begun, emitted, stop) = (Arc::default(), Count::default(), ShutdownTrigger::default());
+        run(Looks { takes, fails: true, begun: Arc::default() }, time).await
+    }
+
+    async fn run(looks: Looks, time: Duration) -> (usize, usize, Condition) {
+        let begun = Arc::clone(&looks.begun);
+        let (emitted, stop) = (Count::default(), ShutdownTrigger::default());
         let schedule = Schedule { interval: Span::from_secs(10), timeout: Span::from_secs(4) };
-        let mut source = Periodic::new(Looks { takes, begun: Arc::clone(&begun) }, schedule);
+        let mut source = Periodic::new(looks, schedule);
         let build = Build::detached("test.looks");
         let cx = Context {
             build: build.clone(),
@@ -204,6 +207,12 @@ mod tests {
         let (begun, emitted, condition) = looks(Duration::ZERO, Duration::from_millis(1)).await;
         assert_eq!((begun, emitted), (1, 1));
         assert_eq!(condition, Condition::Failing("half of it is missing".into()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_succeeds_makes_the_source_healthy() {
+        let looks = Looks { takes: Duration::ZERO, fails: false, begun: Arc::default() };
+        assert_eq!(run(looks, Duration::from_millis(1)).await.2, Condition::Ok);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,10 +1,14 @@
 //! Writing a pipeline in code.
 
-use senseops_core::{BuildError, LabelSet, PlanError, PlanSinks, PlanSources};
+use std::any::Any;
+use std::sync::Arc;
+
+use senseops_core::host::{self, Delivery, Only};
+use senseops_core::{BuildError, LabelSet, PlanError, Planned, Relay, Sink, Source};
 
 use crate::pipeline::{OpenError, Pipeline};
-use crate::plan::{ComponentError, Plan, SinkSpec, SourceSpec};
-use crate::settings::{Delivery, Only, PipelineSettings};
+use crate::plan::{ComponentError, Plan, Program, RelaySpec, SinkSpec, SourceSpec};
+use crate::settings::{PipelineSettings, RateLimit};
 
 /// Collects the parts of a pipeline, see [`Pipeline::builder`].
 #[derive(Debug, Default)]
@@ -13,7 +17,41 @@ pub struct Builder {
     errors: Vec<ComponentError>,
 }
 
+/// What an operator would write beside the settings of a source.
+#[derive(Clone, Debug, Default)]
+pub struct SourceOptions {
+    /// Labels of its events, under those of their origin.
+    pub labels: LabelSet,
+    /// How much it may emit. `None` for as much as it wants.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// What an operator would write beside the settings of a relay.
+#[derive(Clone, Debug, Default)]
+pub struct RelayOptions {
+    /// Labels of the events that it makes.
+    pub labels: LabelSet,
+    /// Which events it gets, of those it accepts.
+    pub only: Only,
+}
+
+/// What an operator would write beside the settings of a sink. A [`Delivery`] or [`Only`] alone will do.
+#[derive(Clone, Debug, Default)]
+pub struct SinkOptions {
+    /// Which events it gets, of those it accepts.
+    pub only: Only,
+    /// How they are delivered.
+    pub delivery: Delivery,
+}
+
 impl Builder {
+    /// What figures and pages call the program; `sos` unless said.
+    #[must_use]
+    pub fn program(mut self, name: &'static str, version: &'static str) -> Self {
+        self.plan.program = Program { name, version };
+        self
+    }
+
     /// Replaces the settings of the pipeline as a whole.
     #[must_use]
     pub fn settings(mut self, settings: PipelineSettings) -> Self {
@@ -21,39 +59,79 @@ impl Builder {
         self
     }
 
+    /// Labels of every event, under those of its source and its origin.
+    #[must_use]
+    pub fn labels(mut self, labels: LabelSet) -> Self {
+        self.plan.settings.labels = labels;
+        self
+    }
+
+    /// The one table of this type that components share, such as app names that the host program knows.
+    #[must_use]
+    pub fn shared<T: Any + Send + Sync>(self, table: Arc<T>) -> Self {
+        self.plan.shared.set(table);
+        self
+    }
+
     /// Adds a source under a name of its own.
     #[must_use]
-    pub fn source(mut self, name: impl Into<String>, source: impl PlanSources) -> Self {
+    pub fn source(self, name: impl Into<String>, source: impl host::IntoComponents<Box<dyn Source>>) -> Self {
+        self.source_with(name, SourceOptions::default(), source)
+    }
+
+    /// Adds a source with labels or a rate limit.
+    #[must_use]
+    pub fn source_with(
+        mut self,
+        name: impl Into<String>,
+        SourceOptions { labels, rate_limit }: SourceOptions,
+        source: impl host::IntoComponents<Box<dyn Source>>,
+    ) -> Self {
         let name = name.into();
-        match source.plan_sources() {
-            Ok(components) => {
-                self.plan.sources.push(SourceSpec {
-                    name,
-                    labels: LabelSet::default(),
-                    rate_limit: None,
-                    components,
-                });
-            }
-            Err(error) => self.errors.push(planning("sources", &name, error)),
+        if let Some(components) = self.planned("sources", &name, source.into_components()) {
+            self.plan.sources.push(SourceSpec { name, labels, rate_limit, components });
         }
         self
     }
 
-    /// Adds a sink under a name of its own, with the usual delivery.
+    /// Adds a relay under a name of its own.
     #[must_use]
-    pub fn sink(self, name: impl Into<String>, sink: impl PlanSinks) -> Self {
-        self.sink_with(name, Delivery::default(), sink)
+    pub fn relay(self, name: impl Into<String>, relay: impl host::IntoComponents<Box<dyn Relay>>) -> Self {
+        self.relay_with(name, RelayOptions::default(), relay)
     }
 
-    /// Adds a sink under a name of its own.
+    /// Adds a relay with labels, or for some events only.
     #[must_use]
-    pub fn sink_with(mut self, name: impl Into<String>, delivery: Delivery, sink: impl PlanSinks) -> Self {
+    pub fn relay_with(
+        mut self,
+        name: impl Into<String>,
+        RelayOptions { labels, only }: RelayOptions,
+        relay: impl host::IntoComponents<Box<dyn Relay>>,
+    ) -> Self {
         let name = name.into();
-        match sink.plan_sinks() {
-            Ok(components) => {
-                self.plan.sinks.push(SinkSpec { name, only: Only::default(), delivery, components });
-            }
-            Err(error) => self.errors.push(planning("sinks", &name, error)),
+        if let Some(components) = self.planned("relays", &name, relay.into_components()) {
+            self.plan.relays.push(RelaySpec { name, labels, only, components });
+        }
+        self
+    }
+
+    /// Adds a sink under a name of its own, for all that it accepts and with the usual delivery.
+    #[must_use]
+    pub fn sink(self, name: impl Into<String>, sink: impl host::IntoComponents<Arc<dyn Sink>>) -> Self {
+        self.sink_with(name, SinkOptions::default(), sink)
+    }
+
+    /// Adds a sink with a delivery of its own, or for some events only.
+    #[must_use]
+    pub fn sink_with(
+        mut self,
+        name: impl Into<String>,
+        options: impl Into<SinkOptions>,
+        sink: impl host::IntoComponents<Arc<dyn Sink>>,
+    ) -> Self {
+        let (name, SinkOptions { only, delivery }) = (name.into(), options.into());
+        if let Some(components) = self.planned("sinks", &name, sink.into_components()) {
+            self.plan.sinks.push(SinkSpec { name, only, delivery, components });
         }
         self
     }
@@ -73,8 +151,30 @@ impl Builder {
     pub async fn build(self) -> Result<Pipeline, OpenError> {
         Pipeline::open(self.plan()?).await
     }
+
+    /// The components, unless what is wrong with them is noted.
+    fn planned<T>(
+        &mut self,
+        role: &str,
+        name: &str,
+        planned: Result<Vec<Planned<T>>, PlanError>,
+    ) -> Option<Vec<Planned<T>>> {
+        let note = |error: PlanError| {
+            let source = BuildError::at(error.key, error.message);
+            self.errors.push(ComponentError { component: format!("{role}.{name}"), source });
+        };
+        planned.map_err(note).ok()
+    }
 }
 
-fn planning(role: &str, name: &str, error: PlanError) -> ComponentError {
-    ComponentError { component: format!("{role}.{name}"), source: BuildError::at(error.key, error.message) }
+impl From<Delivery> for SinkOptions {
+    fn from(delivery: Delivery) -> Self {
+        Self { delivery, ..Self::default() }
+    }
+}
+
+impl From<Only> for SinkOptions {
+    fn from(only: Only) -> Self {
+        Self { only, ..Self::default() }
+    }
 }

@@ -4,28 +4,30 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use senseops_core::{Build, Condition, LabelSet, Noted, PlannedSink, PlannedSource, ShutdownTrigger};
+use senseops_core::host::{Delivery, Noted, Only, Overflow, ShutdownTrigger};
+use senseops_core::{Build, Chunk, Condition, Health, LabelSet, Planned, Relay, Sink, Source};
 use senseops_journal::ReaderWatch;
 
-use crate::codec::Chunk;
+use crate::contained::{Contained, contained};
 use crate::counters::{SourceCounters, value};
-use crate::plan::{SinkSpec, SourceSpec};
-use crate::settings::{Delivery, Only, Overflow, RateLimit};
+use crate::plan::{RelaySpec, SinkSpec, SourceSpec};
+use crate::settings::RateLimit;
 use crate::sink::SinkSlot;
-use crate::view::{CertificateView, SinkView, SourceView};
+use crate::view::{CertificateView, RelayView, SinkView, SourceView};
 use crate::watched::Watched;
 
 /// The components in the order of the plan.
 #[derive(Default)]
 pub(crate) struct Components {
     pub(crate) sources: Vec<SourcePart>,
+    pub(crate) relays: Vec<RelayPart>,
     pub(crate) sinks: Vec<SinkPart>,
 }
 
 /// A source component.
 #[derive(Clone)]
 pub(crate) struct SourcePart {
-    pub(crate) planned: PlannedSource,
+    pub(crate) planned: Contained<Planned<Box<dyn Source>>>,
     /// What its events are labelled with, beside what they bring.
     pub(crate) labels: LabelSet,
     pub(crate) rate_limit: Option<RateLimit>,
@@ -35,10 +37,27 @@ pub(crate) struct SourcePart {
     pub(crate) stop: ShutdownTrigger,
 }
 
+/// A relay component.
+#[derive(Clone)]
+pub(crate) struct RelayPart {
+    pub(crate) planned: Contained<Planned<Box<dyn Relay>>>,
+    /// What its events are labelled with, beside what they bring.
+    pub(crate) labels: LabelSet,
+    pub(crate) only: Only,
+    pub(crate) build: Build,
+    pub(crate) counters: Arc<SourceCounters>,
+    pub(crate) watched: Arc<Watched>,
+    pub(crate) reader: ReaderWatch<Chunk>,
+    /// It stops where it is.
+    pub(crate) release: ShutdownTrigger,
+    /// It stops when it has seen everything.
+    pub(crate) drain: ShutdownTrigger,
+}
+
 /// A sink component.
 #[derive(Clone)]
 pub(crate) struct SinkPart {
-    pub(crate) planned: PlannedSink,
+    pub(crate) planned: Contained<Planned<Arc<dyn Sink>>>,
     pub(crate) only: Only,
     pub(crate) delivery: Delivery,
     pub(crate) slot: Arc<SinkSlot>,
@@ -51,17 +70,48 @@ impl Components {
         self.sources.iter().find(|part| part.build.component == name)
     }
 
+    pub(crate) fn relay(&self, name: &str) -> Option<&RelayPart> {
+        self.relays.iter().find(|part| part.build.component == name)
+    }
+
     pub(crate) fn sink(&self, name: &str) -> Option<&SinkPart> {
         self.sinks.iter().find(|part| part.slot.name() == name)
     }
 
-    /// The sources that a new plan does not have, or has otherwise.
-    pub(crate) fn leaving(&self, planned: &[SourceSpec]) -> HashSet<String> {
-        let mut leaving: HashSet<String> =
-            self.sources.iter().map(|part| part.build.component.clone()).collect();
-        for spec in planned {
+    /// Where the component of this role and name says how it is.
+    pub(crate) fn health_of(&self, role: &str, name: &str) -> Option<&Health> {
+        match role {
+            "source" => self.source(name).map(|part| &part.build.health),
+            "relay" => self.relay(name).map(|part| &part.build.health),
+            _ => self.sink(name).map(|part| &part.slot.build.health),
+        }
+    }
+
+    /// Those whose sockets are free for others, since a new plan does not have them, or has them otherwise.
+    pub(crate) fn leaving(
+        &self,
+        sources: &[SourceSpec],
+        relays: &[RelaySpec],
+        sinks: &[SinkSpec],
+    ) -> HashSet<String> {
+        let mut leaving: HashSet<String> = self.names().map(str::to_owned).collect();
+        for spec in sources {
             for (name, planned) in spec.named() {
                 if self.source(&name).is_some_and(|part| part.is_as(spec, planned)) {
+                    leaving.remove(&name);
+                }
+            }
+        }
+        for spec in relays {
+            for (name, planned) in spec.named() {
+                if self.relay(&name).is_some_and(|part| part.is_as(spec, planned)) {
+                    leaving.remove(&name);
+                }
+            }
+        }
+        for spec in sinks {
+            for (name, planned) in spec.named() {
+                if self.sink(&name).is_some_and(|part| part.is_as(spec, planned)) {
                     leaving.remove(&name);
                 }
             }
@@ -69,17 +119,29 @@ impl Components {
         leaving
     }
 
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let sources = self.sources.iter().map(|part| &*part.build.component);
+        let relays = self.relays.iter().map(|part| &*part.build.component);
+        sources.chain(relays).chain(self.sinks.iter().map(|part| part.slot.name()))
+    }
+
     /// The files that components were built from.
     pub(crate) fn watched(&self) -> impl Iterator<Item = &Watched> {
         let sources = self.sources.iter().map(|part| &*part.watched);
-        sources.chain(self.sinks.iter().map(|part| &part.slot.watched))
+        let relays = self.relays.iter().map(|part| &*part.watched);
+        sources.chain(relays).chain(self.sinks.iter().map(|part| &part.slot.watched))
     }
+}
+
+/// Whether both would build the same component. If a plugin cannot compare its configurations, they are not the same.
+fn is_same<T>(running: &Planned<T>, planned: &Planned<T>) -> bool {
+    contained(|| running.is_same(planned)).unwrap_or(false)
 }
 
 impl SourcePart {
     /// Whether it runs as it is planned.
-    pub(crate) fn is_as(&self, spec: &SourceSpec, planned: &PlannedSource) -> bool {
-        self.labels == spec.labels && self.rate_limit == spec.rate_limit && self.planned.is_same(planned)
+    pub(crate) fn is_as(&self, spec: &SourceSpec, planned: &Planned<Box<dyn Source>>) -> bool {
+        self.labels == spec.labels && self.rate_limit == spec.rate_limit && is_same(&self.planned, planned)
     }
 
     pub(crate) fn condition(&self) -> Condition {
@@ -100,10 +162,39 @@ impl SourcePart {
     }
 }
 
+impl RelayPart {
+    /// Whether it runs as it is planned.
+    pub(crate) fn is_as(&self, spec: &RelaySpec, planned: &Planned<Box<dyn Relay>>) -> bool {
+        self.labels == spec.labels && self.only == spec.only && is_same(&self.planned, planned)
+    }
+
+    pub(crate) fn condition(&self) -> Condition {
+        unless_in_trouble(self.build.health.condition(), || self.watched.warning())
+    }
+
+    pub(crate) fn view(&self) -> RelayView {
+        let lag = self.reader.lag();
+        RelayView {
+            name: self.build.component.clone(),
+            condition: self.condition(),
+            emitted: value(&self.counters.emitted),
+            lost: value(&self.counters.lost),
+            discarded: self.reader.discarded(),
+            lag_events: lag.events,
+            lag_age: lag.age,
+            restarts: value(&self.counters.restarts),
+            certificates: certificates(self.watched.noted()),
+            readings: self.build.meter.readings(),
+        }
+    }
+}
+
 impl SinkPart {
     /// Whether it runs as it is planned.
-    pub(crate) fn is_as(&self, spec: &SinkSpec, planned: &PlannedSink) -> bool {
-        self.only == spec.only && self.delivery == spec.delivery && self.planned.is_same(planned)
+    pub(crate) fn is_as(&self, spec: &SinkSpec, planned: &Planned<Arc<dyn Sink>>) -> bool {
+        self.only == spec.only
+            && self.delivery == spec.delivery_of(planned)
+            && is_same(&self.planned, planned)
     }
 
     /// What the sink says, unless it works and holds up the sources all the same.

@@ -6,20 +6,20 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use senseops_core::{Condition, Emitter, Event, Receipt};
+use senseops_core::{Chunk, Condition, Emitter, Event, Receipt};
 use senseops_journal::{ForgetError, Journal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::codec::Chunk;
-use crate::components::{Components, SourcePart};
+use crate::components::{Components, RelayPart, SourcePart};
 use crate::counters::SourceCounters;
 use crate::dead_letters::{DeadLetters, ReplayError, ReplayFilter, Replayed};
-use crate::plan::Plan;
+use crate::plan::{Plan, Program};
 use crate::process;
 use crate::reload::{Command, ReloadError, Reloaded};
 use crate::settings::JournalSettings;
 use crate::sockets::Sockets;
+use crate::states::States;
 use crate::tap::{Tap, TapFilter, Taps};
 use crate::view::{EmbedderView, JournalView, View};
 
@@ -32,10 +32,12 @@ pub struct Handle(pub(crate) Arc<Parts>);
 
 /// What a handle looks at.
 pub(crate) struct Parts {
+    pub(crate) program: Program,
     pub(crate) opened: Instant,
     pub(crate) journal: Journal<Chunk>,
     pub(crate) journal_settings: JournalSettings,
     pub(crate) sockets: Sockets,
+    pub(crate) states: States,
     pub(crate) taps: Taps,
     pub(crate) dead_letters: DeadLetters,
     pub(crate) emitters: RwLock<Emitters>,
@@ -81,6 +83,7 @@ impl Handle {
         let components = self.0.components();
         let has_room = self.0.journal.has_room();
         View {
+            program: self.0.program,
             uptime: self.0.opened.elapsed(),
             journal: JournalView::new(status, &self.0.journal_settings),
             sources: components.sources.iter().map(SourcePart::view).collect(),
@@ -88,14 +91,16 @@ impl Handle {
                 emitted: self.0.embedder.emitted.load(Ordering::Relaxed),
                 lost: self.0.embedder.lost.load(Ordering::Relaxed),
             },
+            relays: components.relays.iter().map(RelayPart::view).collect(),
             sinks: components.sinks.iter().map(|part| part.view(has_room)).collect(),
+            listeners: self.0.sockets.view(),
             dead_letters: self.0.dead_letters.view(),
             process: process::read(),
         }
     }
 
     /// What does not work or needs attention, each with its condition: components by name, `pipeline.journal` when its
-    /// disk cannot be used, and sinks that sources wait for.
+    /// disk cannot be used or read, and sinks that sources wait for.
     pub fn health(&self) -> Vec<(String, Condition)> {
         let needs_attention =
             |condition: &Condition| matches!(condition, Condition::Warning(_) | Condition::Failing(_));
@@ -104,16 +109,18 @@ impl Handle {
 
     /// How everything is: `pipeline.journal`, `pipeline.dead_letters`, and each component by name.
     pub fn conditions(&self) -> Vec<(String, Condition)> {
-        let journal = self.0.journal.status().failure.map_or(Condition::Ok, Condition::Failing);
+        let status = self.0.journal.status();
+        let journal = status.failure.or(status.unreadable).map_or(Condition::Ok, Condition::Failing);
         let has_room = self.0.journal.has_room();
         let components = self.0.components();
         let sources = components.sources.iter().map(|part| (part.build.component.clone(), part.condition()));
+        let relays = components.relays.iter().map(|part| (part.build.component.clone(), part.condition()));
         let sinks = components.sinks.iter();
         let sinks = sinks.map(|part| (part.slot.name().to_owned(), part.condition(has_room)));
         let dead_letters = self.0.dead_letters.condition();
         let own = [("pipeline.journal", journal), ("pipeline.dead_letters", dead_letters)];
         let own = own.into_iter().map(|(name, condition)| (name.to_owned(), condition));
-        own.chain(sources).chain(sinks).collect()
+        own.chain(sources).chain(relays).chain(sinks).collect()
     }
 
     /// Emits events of the host program itself, under the labels of the pipeline.
@@ -165,14 +172,18 @@ impl Handle {
         self.0.dead_letters.replay(filter, &self.0.journal, sinks).await
     }
 
-    /// What makes no progress: sinks whose write does not end when its time is up, since it blocks its thread, and
-    /// `pipeline.journal` when its disk hangs. Empty as long as all is well; a watchdog asks for it.
+    /// Passes on a chunk that another pipeline emitted: identities, times, labels and the source stay as they are.
+    pub async fn forward(&self, chunk: Chunk) -> Receipt {
+        self.0.emitters().embedder.forward(chunk).await
+    }
+
+    /// What makes no progress: sinks whose write does not end when its time is up, since it blocks its thread. Empty as
+    /// long as all is well; a watchdog asks for it. A disk that hangs is a matter of health: without it all goes on in
+    /// memory.
     pub fn stalled(&self) -> Vec<String> {
-        let is_journal_stalled = self.0.journal.status().writer_busy.is_some_and(|busy| busy > STALLED);
         let components = self.0.components();
         let sinks = components.sinks.iter().filter(|part| part.slot.progress.is_stalled(STALLED));
-        let sinks = sinks.map(|part| format!("sinks.{}", part.slot.name()));
-        is_journal_stalled.then(|| "pipeline.journal".to_owned()).into_iter().chain(sinks).collect()
+        sinks.map(|part| format!("sinks.{}", part.slot.name())).collect()
     }
 }
 

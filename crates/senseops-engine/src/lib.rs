@@ -34,22 +34,26 @@ mod backoff;
 mod builder;
 mod codec;
 mod components;
+mod contained;
 mod counters;
 pub mod dead_letters;
 mod handle;
 mod intake;
 mod opening;
+mod owned_directory;
 mod pipeline;
 mod plan;
 mod platform;
 mod probe;
 mod process;
 mod rate_limit;
+mod relay;
 mod reload;
 mod self_events;
 mod settings;
 mod sink;
 mod sockets;
+mod states;
 mod supervise;
 mod tap;
 mod tasks;
@@ -57,22 +61,20 @@ mod times;
 mod view;
 mod watched;
 
-pub use builder::Builder;
+pub use builder::{Builder, RelayOptions, SinkOptions, SourceOptions};
 pub use handle::Handle;
 pub use pipeline::{OpenError, Pipeline, Summary};
-pub use plan::{ComponentError, Plan, SinkSpec, SourceSpec};
+pub use plan::{ComponentError, Plan, Program, RelaySpec, SinkSpec, SourceSpec};
 pub use probe::{Probe, ProbeOutcome};
 pub use process::ProcessStatus;
 pub use reload::{ReloadError, Reloaded};
+pub use senseops_core::host::{Delivery, Only, Overflow, Retry};
 pub use senseops_journal::{
     ForgetError, ForgetOfflineError, InspectError, Inspection, forget_offline, inspect,
 };
-pub use settings::{
-    DeadLetterSettings, Delivery, JournalSettings, Only, Overflow, PipelineSettings, RateLimit, Retry,
-    SelfMetrics,
-};
+pub use settings::{DeadLetterSettings, JournalSettings, PipelineSettings, RateLimit, SelfMetrics};
 pub use tap::{Tap, TapFilter, Tapped};
 pub use view::{
     AttemptsView, CertificateView, DeadLettersView, EmbedderView, Histogram, JournalReaderView, JournalView,
-    SinkView, SourceView, View,
+    ListenerView, RelayView, SinkView, SourceView, View,
 };

@@ -1,34 +1,41 @@
 //! Opening the components of a plan: at the start, and those that a new plan changes.
 
+mod opened;
+
 use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 
+use senseops_core::host::{Only, PlannedRelay, PlannedSink, PlannedSource, ShutdownTrigger};
 use senseops_core::settings::Span;
 use senseops_core::{
-    BoxError, Build, BuildError, Context, Emitter, Files, Health, LabelSet, Leases, Meter, PlannedSink,
-    PlannedSource, Shared, ShutdownTrigger,
+    Accepts, BoxError, Build, BuildError, Chunk, Context, Emitter, Files, Health, LabelSet, Leases, Meter,
+    Name, Shared,
 };
-use senseops_journal::{DiskSettings, Journal, Reader, Writer};
+use senseops_journal::{DiskSettings, Journal, Writer};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use crate::codec::{Chunk, EventCodec};
-use crate::components::{Components, SinkPart, SourcePart};
+use crate::codec::EventCodec;
+use crate::components::{Components, RelayPart, SinkPart, SourcePart};
+use crate::contained::{Contained, built, contained};
 use crate::counters::SourceCounters;
 use crate::dead_letters::DeadLetters;
 use crate::handle::{Emitters, Parts};
 use crate::intake::SourceIntake;
 use crate::pipeline::{OpenError, Pipeline};
-use crate::plan::{ComponentError, Plan, SinkSpec, SourceSpec};
+use crate::plan::{ComponentError, Plan, Program, RelaySpec, SinkSpec, SourceSpec};
 use crate::reload::COMMANDS;
-use crate::settings::{Delivery, JournalSettings, Only};
-use crate::sink::{Deliver, SinkRunner, SinkSlot, Wanted};
+use crate::settings::JournalSettings;
+use crate::sink::{Instance, SinkSlot, Wanted};
 use crate::sockets::{ComponentLease, Sockets};
-use crate::supervise::{SourceRunner, guarded};
+use crate::states::States;
+use crate::supervise::SourceRunner;
 use crate::tap::Taps;
 use crate::times::UniqueTimes;
 use crate::watched::Watched;
+
+pub(crate) use opened::{NewRelay, NewSink, Opened, OpenedRelay, OpenedSink, OpenedSource, Runners};
 
 /// The source name of events that an embedder emits through [`Handle::emit`](crate::Handle::emit).
 const EMBEDDER: &str = "embedder";
@@ -40,11 +47,13 @@ const SELF: &str = "self";
 #[derive(Default)]
 pub(crate) struct Common {
     shared: Shared,
+    states: States,
     pub(crate) sockets: Sockets,
 }
 
 /// Opens components.
 pub(crate) struct Opener {
+    program: Program,
     pub(crate) journal: Journal<Chunk>,
     journal_settings: JournalSettings,
     pub(crate) common: Common,
@@ -54,71 +63,37 @@ pub(crate) struct Opener {
     times: Arc<UniqueTimes>,
 }
 
-/// The components of a plan, those that run already included.
-#[derive(Default)]
-pub(crate) struct Opened {
-    pub(crate) sources: Vec<OpenedSource>,
-    pub(crate) sinks: Vec<OpenedSink>,
-}
-
-/// A source of a plan.
-pub(crate) enum OpenedSource {
-    /// It runs already, and nothing about it has changed.
-    Kept(SourcePart),
-    New(SourcePart, SourceRunner),
-}
-
-/// A sink of a plan.
-pub(crate) enum OpenedSink {
-    /// It runs already, and nothing about it has changed.
-    Kept(SinkPart),
-    New(NewSink),
-}
-
-/// A sink that has no place in the journal yet.
-pub(crate) struct NewSink {
-    planned: PlannedSink,
-    only: Only,
-    delivery: Delivery,
-    slot: Arc<SinkSlot>,
-    wanted: Wanted,
-}
-
 /// Opens everything that a plan names. Nothing runs and no task is spawned yet.
 pub(crate) async fn open(plan: Plan) -> Result<Pipeline, OpenError> {
-    let Plan { settings, sources, sinks } = plan;
-    let (journal, writer) =
-        open_journal(&settings.journal()).await.map_err(|error| OpenError { errors: vec![error] })?;
+    let Plan { program, settings, shared, sources, relays, sinks } = plan;
+    let journal_settings = settings.journal();
+    let (journal, states, dead_letters) =
+        tokio::join!(open_journal(&journal_settings), States::open(&settings), DeadLetters::open(&settings));
+    let ((journal, writer), states, dead_letters) = match (journal, states, dead_letters) {
+        (Ok(journal), Ok(states), Ok(dead_letters)) => (journal, states, dead_letters),
+        (journal, states, dead_letters) => {
+            let errors = [journal.err(), states.err(), dead_letters.err()];
+            return Err(OpenError { errors: errors.into_iter().flatten().collect() });
+        }
+    };
     let opener = Opener {
+        program,
         journal,
-        journal_settings: settings.journal(),
-        common: Common::default(),
+        journal_settings,
+        common: Common { shared, states, sockets: Sockets::default() },
         taps: Taps::default(),
         stop_sources: ShutdownTrigger::default(),
-        dead_letters: DeadLetters::open(&settings)
-            .await
-            .map_err(|error| OpenError { errors: vec![error] })?,
+        dead_letters,
         times: Arc::default(),
     };
-    let opened = opener.open(&settings.labels, sources, sinks, &Components::default()).await?;
-    let mut components = Components::default();
-    let (mut source_runners, mut sink_runners) = (Vec::new(), Vec::new());
-    for source in opened.sources {
-        let (part, runner) = source.into_parts();
-        components.sources.push(part);
-        source_runners.extend(runner);
-    }
-    for sink in opened.sinks {
-        // Before anything is written, so that each sees what is stored already.
-        let (part, runner) = sink.attach(&opener);
-        components.sinks.push(part);
-        sink_runners.extend(runner);
-    }
+    let opened = opener.open(&settings.labels, (sources, relays, sinks), &Components::default()).await?;
+    // Readers get their places before anything is written, so that each sees what is stored already.
+    let (components, runners) = opened.attach(&opener);
     let embedder = Arc::default();
     let emitters = opener.emitters(&settings.labels, &embedder);
     let (commands, requested) = mpsc::channel(COMMANDS);
     let parts = Arc::new(Parts::new(&opener, components, (emitters, embedder), commands));
-    Ok(Pipeline { opener, settings, sources: source_runners, sinks: sink_runners, writer, parts, requested })
+    Ok(Pipeline { opener, settings, runners, writer, parts, requested })
 }
 
 /// The journal, and what writes it if it is on disk.
@@ -128,7 +103,7 @@ pub(crate) async fn open_journal(
     let max_bytes = settings.max_bytes().bytes();
     let max_age = settings.max_age.map(Span::get);
     let Some(path) = settings.path.clone() else {
-        return Ok((Journal::in_memory(max_bytes).with_max_age(max_age), None));
+        return Ok((Journal::packed_in_memory(max_bytes, EventCodec).with_max_age(max_age), None));
     };
     let disk = DiskSettings { path, max_bytes, fsync: settings.fsync().get(), max_age };
     let opened = spawn_blocking(move || Journal::open(disk, EventCodec)).await;
@@ -147,23 +122,30 @@ impl Opener {
     pub(crate) async fn open(
         &self,
         labels: &LabelSet,
-        mut sources: Vec<SourceSpec>,
-        sinks: Vec<SinkSpec>,
+        (mut sources, mut relays, sinks): (Vec<SourceSpec>, Vec<RelaySpec>, Vec<SinkSpec>),
         running: &Components,
     ) -> Result<Opened, OpenError> {
-        for spec in &mut sources {
-            spec.labels = spec.labels.over(labels);
+        let of_specs = sources.iter_mut().map(|spec| &mut spec.labels);
+        for of_spec in of_specs.chain(relays.iter_mut().map(|spec| &mut spec.labels)) {
+            *of_spec = of_spec.over(labels);
         }
-        let mut errors = duplicates(&sources, &sinks);
+        let mut errors = duplicates(&sources, &relays, &sinks);
+        let mut note = |component: String, source| errors.push(ComponentError { component, source });
         let mut opened = Opened::default();
-        self.common.sockets.begin_handover(running.leaving(&sources));
+        self.common.sockets.begin_handover(running.leaving(&sources, &relays, &sinks));
         for spec in &sinks {
             for (name, planned) in spec.named() {
                 match self.sink(&name, planned, spec, running.sink(&name)).await {
                     Ok(sink) => opened.sinks.push(sink),
-                    Err(source) => {
-                        errors.push(ComponentError { component: format!("sinks.{}", spec.name), source });
-                    }
+                    Err(source) => note(format!("sinks.{}", spec.name), source),
+                }
+            }
+        }
+        for spec in &relays {
+            for (name, planned) in spec.named() {
+                match self.relay(&name, planned, spec, running.relay(&name)).await {
+                    Ok(relay) => opened.relays.push(relay),
+                    Err(source) => note(format!("relays.{}", spec.name), source),
                 }
             }
         }
@@ -171,9 +153,7 @@ impl Opener {
             for (name, planned) in spec.named() {
                 match self.source(&name, planned, spec, running.source(&name)).await {
                     Ok(source) => opened.sources.push(source),
-                    Err(source) => {
-                        errors.push(ComponentError { component: format!("sources.{}", spec.name), source });
-                    }
+                    Err(source) => note(format!("sources.{}", spec.name), source),
                 }
             }
         }
@@ -195,15 +175,47 @@ impl Opener {
             return Ok(OpenedSink::Kept(part.clone()));
         }
         let build = self.common.build(name, before.map(|part| &part.slot.build));
-        let sink = guarded(planned.factory.build(build.clone())).await?;
-        let (accepts, only) = (sink.accepts(), spec.only.clone());
+        let factory = Contained::new(Arc::clone(&planned.factory));
+        let sink = built(factory.build(build.clone())).await?;
+        let accepts = asked(|| sink.accepts())?;
         let counters = before.map(|part| Arc::clone(&part.slot.counters)).unwrap_or_default();
         Ok(OpenedSink::New(NewSink {
-            planned: planned.clone(),
+            planned: Contained::new(planned.clone()),
             only: spec.only.clone(),
-            delivery: spec.delivery.clone(),
-            slot: Arc::new(SinkSlot::new(Arc::clone(&planned.factory), build, sink, counters)),
-            wanted: Wanted { sink: name.to_owned().into(), accepts, only },
+            delivery: spec.delivery_of(planned),
+            slot: Arc::new(SinkSlot::new(factory, build, Instance::new(sink), counters)),
+            wanted: wanted(name, accepts, [&spec.only, &planned.only]),
+        }))
+    }
+
+    async fn relay(
+        &self,
+        name: &str,
+        planned: &PlannedRelay,
+        spec: &RelaySpec,
+        before: Option<&RelayPart>,
+    ) -> Result<OpenedRelay, BuildError> {
+        if let Some(part) = before.filter(|part| part.is_as(spec, planned)) {
+            return Ok(OpenedRelay::Kept(part.clone()));
+        }
+        let build = self.common.build(name, before.map(|part| &part.build));
+        let factory = Contained::new(Arc::clone(&planned.factory));
+        let relay = built(factory.build(build.clone())).await?;
+        let accepts = asked(|| relay.accepts())?;
+        let interval = asked(|| relay.interval())?;
+        let counters = before.map(|part| Arc::clone(&part.counters)).unwrap_or_default();
+        Ok(OpenedRelay::New(NewRelay {
+            planned: Contained::new(planned.clone()),
+            labels: spec.labels.clone(),
+            only: spec.only.clone(),
+            emitter: Emitter::new(self.intake(name, spec.labels.clone(), &counters)),
+            watched: Arc::new(Watched::new(build.files.clone())),
+            wanted: Wanted { emits: true, ..wanted(name, accepts, [&spec.only, &planned.only]) },
+            factory,
+            relay,
+            build,
+            counters,
+            interval,
         }))
     }
 
@@ -218,24 +230,22 @@ impl Opener {
             return Ok(OpenedSource::Kept(part.clone()));
         }
         let build = self.common.build(name, before.map(|part| &part.build));
-        let source = guarded(planned.factory.build(build.clone())).await?;
+        let factory = Contained::new(Arc::clone(&planned.factory));
+        let source = built(factory.build(build.clone())).await?;
         let counters = before.map(|part| Arc::clone(&part.counters)).unwrap_or_default();
         let watched = Arc::new(Watched::new(build.files.clone()));
         let stop = self.stop_sources.shutdown().child();
         let intake = self.intake(name, spec.labels.clone(), &counters).limited_to(spec.rate_limit);
+        let (emitter, shutdown) = (Emitter::new(intake), stop.shutdown());
         let runner = SourceRunner {
-            factory: Arc::clone(&planned.factory),
+            factory,
             source,
-            context: Context {
-                build: build.clone(),
-                emitter: Emitter::new(intake),
-                shutdown: stop.shutdown(),
-            },
+            context: Context { build: build.clone(), emitter, shutdown },
             counters: Arc::clone(&counters),
             watched: Arc::clone(&watched),
         };
         let part = SourcePart {
-            planned: planned.clone(),
+            planned: Contained::new(planned.clone()),
             labels: spec.labels.clone(),
             rate_limit: spec.rate_limit,
             build,
@@ -260,66 +270,34 @@ impl Opener {
     }
 }
 
-fn duplicates(sources: &[SourceSpec], sinks: &[SinkSpec]) -> Vec<ComponentError> {
+/// Asks a plugin. A panic is why it cannot be opened.
+fn asked<T>(question: impl FnOnce() -> T) -> Result<T, BuildError> {
+    contained(question).map_err(|panic| BuildError::at("", panic))
+}
+
+fn wanted(component: &str, accepts: Accepts, only: [&Only; 2]) -> Wanted {
+    Wanted { component: Name::intern(component), accepts, only: only.map(Only::clone), emits: false }
+}
+
+/// Names must differ: events are known by who emits them, and places in the journal by who reads it.
+fn duplicates(sources: &[SourceSpec], relays: &[RelaySpec], sinks: &[SinkSpec]) -> Vec<ComponentError> {
     let sources = sources.iter().flat_map(SourceSpec::named).map(|(name, _)| ("sources", name));
+    let relays = relays.iter().flat_map(RelaySpec::named).map(|(name, _)| ("relays", name));
     let sinks = sinks.iter().flat_map(SinkSpec::named).map(|(name, _)| ("sinks", name));
-    let mut seen = HashSet::from([EMBEDDER, SELF].map(|own| ("sources", own.to_owned())));
-    let twice = sources.chain(sinks).filter(|named| !seen.insert(named.clone()));
+    let mut emitting = HashSet::from([EMBEDDER, SELF].map(str::to_owned));
+    let mut reading = HashSet::new();
+    let is_twice = |(role, name): &(&str, String)| {
+        let emits = *role != "sinks" && !emitting.insert(name.clone());
+        let reads = *role != "sources" && !reading.insert(name.clone());
+        emits || reads
+    };
+    let twice = sources.chain(relays).chain(sinks).filter(is_twice);
     twice
         .map(|(role, name)| {
             let source = BuildError::at("", "the name is used twice");
             ComponentError { component: format!("{role}.{name}"), source }
         })
         .collect()
-}
-
-impl NewSink {
-    pub(crate) fn name(&self) -> &str {
-        self.slot.name()
-    }
-
-    /// Reads from its place in the journal.
-    pub(crate) fn reader(&self, opener: &Opener) -> Reader<Chunk> {
-        opener.journal.reader(self.name(), self.delivery.overflow.into())
-    }
-}
-
-impl OpenedSource {
-    /// What is known of it, and what runs it if it does not run yet.
-    pub(crate) fn into_parts(self) -> (SourcePart, Option<SourceRunner>) {
-        match self {
-            Self::Kept(part) => (part, None),
-            Self::New(part, runner) => (part, Some(runner)),
-        }
-    }
-}
-
-impl OpenedSink {
-    /// What is known of it, and what runs it if it does not run yet. It gets its place in the journal now.
-    pub(crate) fn attach(self, opener: &Opener) -> (SinkPart, Option<SinkRunner>) {
-        let new = match self {
-            Self::Kept(part) => return (part, None),
-            Self::New(new) => new,
-        };
-        let reader = new.reader(opener);
-        let NewSink { planned, only, delivery, slot, wanted } = new;
-        let deliver = Deliver {
-            slot: Arc::clone(&slot),
-            retry: delivery.retry.clone(),
-            timeout: delivery.timeout.get(),
-            journal: opener.journal.clone(),
-            dead_letters: opener.dead_letters.clone(),
-        };
-        let part = SinkPart {
-            planned,
-            only,
-            delivery: delivery.clone(),
-            slot: Arc::clone(&slot),
-            reader: reader.watch(),
-            release: ShutdownTrigger::default(),
-        };
-        (part, Some(SinkRunner { slot, deliver, reader, wanted, delivery }))
-    }
 }
 
 impl Common {
@@ -335,6 +313,7 @@ impl Common {
             component: component.to_owned(),
             meter,
             health: Health::new(component),
+            state: self.states.of(component),
             shared: self.shared.clone(),
             leases: Leases::new(lease),
             files: Files::default(),
@@ -352,10 +331,12 @@ impl Parts {
         Self {
             emitters: RwLock::new(emitters),
             embedder,
+            program: opener.program,
             opened: Instant::now(),
             journal: opener.journal.clone(),
             journal_settings: opener.journal_settings.clone(),
             sockets: opener.common.sockets.clone(),
+            states: opener.common.states.clone(),
             taps: opener.taps.clone(),
             dead_letters: opener.dead_letters.clone(),
             components: RwLock::new(Arc::new(components)),

@@ -1,12 +1,15 @@
 //! The life of a pipeline: open, run, drain.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use senseops_core::{ShutdownTrigger, chain};
+use senseops_core::host::ShutdownTrigger;
+use senseops_core::{Chunk, chain};
 use senseops_journal::{Journal, Writer};
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -15,15 +18,12 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::builder::Builder;
-use crate::codec::Chunk;
 use crate::handle::{Handle, Parts};
-use crate::opening::{self, Opener};
+use crate::opening::{self, Opener, Runners};
 use crate::plan::{ComponentError, Plan};
 use crate::reload::{Command, Running};
 use crate::self_events;
 use crate::settings::{PipelineSettings, SelfMetrics};
-use crate::sink::SinkRunner;
-use crate::supervise::SourceRunner;
 use crate::tasks::Tasks;
 use crate::view::View;
 use crate::watched::follow_files;
@@ -35,8 +35,7 @@ const LAST_WRITE: Duration = Duration::from_secs(10);
 pub struct Pipeline {
     pub(crate) opener: Opener,
     pub(crate) settings: PipelineSettings,
-    pub(crate) sources: Vec<SourceRunner>,
-    pub(crate) sinks: Vec<SinkRunner>,
+    pub(crate) runners: Runners,
     pub(crate) writer: Option<Writer<Chunk>>,
     pub(crate) parts: Arc<Parts>,
     /// Plans that shall be run instead.
@@ -82,29 +81,24 @@ impl Pipeline {
         Handle(Arc::clone(&self.parts))
     }
 
-    /// Runs on the caller's runtime until `stop` resolves, then drains: sources stop first, then sinks deliver what
-    /// is left, both together within the shutdown time.
+    /// Runs on the caller's runtime until `stop` resolves, then drains: sources stop first, then relays see what is left,
+    /// then sinks deliver it, all together within the shutdown time.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Summary {
-        let Self { opener, settings, sources, sinks, writer, parts, mut requested } = self;
+        let Self { opener, settings, runners, writer, parts, mut requested } = self;
         let writer = writer.map(|writer| spawn_blocking(move || writer.run()));
-        // Also if this future is dropped: the thread of the writer ends only then.
+        // Also if this future is dropped: the threads of the journal end only then.
         let journal = CloseOnDrop(opener.journal.clone());
+        keep(&journal.0);
         let mut running = Running {
             opener,
             settings,
             parts,
             sources: Tasks::default(),
+            relays: Tasks::default(),
             sinks: Tasks::default(),
             drain: ShutdownTrigger::default(),
         };
-        let components = running.parts.components();
-        for sink in sinks {
-            let release = components.sink(sink.slot.name()).map(|part| part.release.shutdown());
-            running.start_sink(sink, release.unwrap_or_default());
-        }
-        for source in sources {
-            running.start_source(source);
-        }
+        running.start(runners);
         let mut chores = Tasks::default();
         chores.spawn("files".to_owned(), follow_files(Arc::clone(&running.parts)));
         if let Some(SelfMetrics { interval }) = running.settings.self_metrics {
@@ -114,6 +108,7 @@ impl Pipeline {
         let waiting = journal.0.status().events;
         info!(
             sources = running.sources.len(),
+            relays = running.relays.len(),
             sinks = running.sinks.len(),
             events_waiting = waiting,
             "pipeline is running"
@@ -123,6 +118,7 @@ impl Pipeline {
             let Command { plan, answer } = tokio::select! {
                 () = &mut stop => break,
                 Some(command) = requested.recv() => command,
+                () = running.watch_runners() => continue,
             };
             let opened = tokio::select! {
                 () = &mut stop => break,
@@ -148,6 +144,12 @@ impl Running {
         self.opener.stop_sources.request();
         // Half of the time at most, so that sources that hang leave some for delivery.
         let mut aborted = self.sources.join(begin + longest / 2).await;
+        // One after another, so that each sees what those before it emitted last.
+        for relay in &self.parts.components().relays {
+            relay.drain.request();
+            let name = HashSet::from([relay.build.component.clone()]);
+            aborted.extend(self.relays.join_named(&name, begin + longest / 4 * 3).await);
+        }
         // What a host program emits from here on would be seen by some sinks and not by others.
         journal.0.seal();
         self.opener.taps.end();
@@ -168,10 +170,21 @@ impl Running {
         }
         let view = Handle(Arc::clone(&self.parts)).view();
         self.parts.sockets.close();
+        self.parts.states.close();
         self.parts.dead_letters.close();
         tell_losses(&view);
         info!(seconds = begin.elapsed().as_secs_f64(), "pipeline has stopped");
         Summary { view, aborted }
+    }
+}
+
+/// Starts the keeper of the journal, which ends when that is closed. A thread of its own: tokio holds a paused clock for
+/// those of the runtime, and tests of host programs pause it.
+fn keep(journal: &Journal<Chunk>) {
+    let keeper = journal.clone();
+    let started = thread::Builder::new().name("journal".into()).spawn(move || keeper.keep());
+    if let Err(error) = started {
+        warn!(error = %chain(&error), "a backlog in memory is not packed, and a disk that hangs is not noticed");
     }
 }
 
@@ -210,8 +223,9 @@ fn tell_losses(view: &View) {
 impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipeline")
-            .field("sources", &self.sources.len())
-            .field("sinks", &self.sinks.len())
+            .field("sources", &self.runners.sources.len())
+            .field("relays", &self.runners.relays.len())
+            .field("sinks", &self.runners.sinks.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,19 +1,35 @@
 //! What a pipeline consists of, before anything is opened.
 
-use senseops_core::{BuildError, LabelSet, PlannedSink, PlannedSource};
+use senseops_core::host::{Delivery, Only, PlannedRelay, PlannedSink, PlannedSource};
+use senseops_core::{BuildError, LabelSet, Planned, Shared};
 use thiserror::Error;
 
-use crate::{Delivery, Only, PipelineSettings, RateLimit};
+use crate::{PipelineSettings, RateLimit};
 
 /// A pipeline on paper: written in code with a builder, or from configuration.
 #[derive(Debug, Default)]
 pub struct Plan {
+    /// Whose pipeline it is.
+    pub program: Program,
     /// What concerns the pipeline as a whole.
     pub settings: PipelineSettings,
+    /// Tables that components share and the host program provides.
+    pub shared: Shared,
     /// Where events come from.
     pub sources: Vec<SourceSpec>,
+    /// What makes events of events.
+    pub relays: Vec<RelaySpec>,
     /// Where they go.
     pub sinks: Vec<SinkSpec>,
+}
+
+/// A program, as operators know it: what figures and pages call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its name, such as `sos`.
+    pub name: &'static str,
+    /// Its version, such as `1.2.3`.
+    pub version: &'static str,
 }
 
 /// One configured source, which may be several components.
@@ -29,6 +45,19 @@ pub struct SourceSpec {
     pub components: Vec<PlannedSource>,
 }
 
+/// One configured relay, which may be several components.
+#[derive(Debug)]
+pub struct RelaySpec {
+    /// The name, such as `counts.users`; components with a part append it.
+    pub name: String,
+    /// Labels of the events that it makes, over those of the pipeline.
+    pub labels: LabelSet,
+    /// Which events it gets, of those it accepts.
+    pub only: Only,
+    /// The components.
+    pub components: Vec<PlannedRelay>,
+}
+
 /// One configured sink, which may be several components.
 #[derive(Debug)]
 pub struct SinkSpec {
@@ -36,7 +65,7 @@ pub struct SinkSpec {
     pub name: String,
     /// Which events it gets, of those it accepts.
     pub only: Only,
-    /// How they are delivered.
+    /// How they are delivered, unless a component has a delivery of its own.
     pub delivery: Delivery,
     /// The components.
     pub components: Vec<PlannedSink>,
@@ -53,20 +82,44 @@ pub struct ComponentError {
     pub source: BuildError,
 }
 
+impl Default for Program {
+    fn default() -> Self {
+        Self { name: "sos", version: env!("CARGO_PKG_VERSION") }
+    }
+}
+
 impl SourceSpec {
     /// The components by their full names.
     pub(crate) fn named(&self) -> impl Iterator<Item = (String, &PlannedSource)> {
-        self.components.iter().map(|planned| (full_name(&self.name, planned.part.as_deref()), planned))
+        named(&self.name, &self.components)
+    }
+}
+
+impl RelaySpec {
+    /// The components by their full names.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (String, &PlannedRelay)> {
+        named(&self.name, &self.components)
     }
 }
 
 impl SinkSpec {
     /// The components by their full names.
     pub(crate) fn named(&self) -> impl Iterator<Item = (String, &PlannedSink)> {
-        self.components.iter().map(|planned| (full_name(&self.name, planned.part.as_deref()), planned))
+        named(&self.name, &self.components)
+    }
+
+    /// How this component of it is delivered.
+    pub(crate) fn delivery_of(&self, planned: &PlannedSink) -> Delivery {
+        planned.delivery.clone().unwrap_or_else(|| self.delivery.clone())
     }
 }
 
-fn full_name(name: &str, part: Option<&str>) -> String {
-    part.map_or_else(|| name.to_owned(), |part| format!("{name}.{part}"))
+fn named<'a, T>(
+    name: &'a str,
+    components: &'a [Planned<T>],
+) -> impl Iterator<Item = (String, &'a Planned<T>)> {
+    components.iter().map(move |planned| match &planned.part {
+        Some(part) => (format!("{name}.{part}"), planned),
+        None => (name.to_owned(), planned),
+    })
 }

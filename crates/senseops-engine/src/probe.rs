@@ -8,9 +8,9 @@ use futures::stream::{self, StreamExt};
 use senseops_core::{BoxError, BuildError};
 use tokio::time::timeout;
 
+use crate::contained::{built, contained_async, told};
 use crate::opening::{Common, open_journal};
 use crate::plan::Plan;
-use crate::supervise::guarded;
 
 /// How many components are tried at the same time.
 const AT_ONCE: usize = 32;
@@ -53,40 +53,53 @@ impl Plan {
         for spec in &self.sources {
             for (name, planned) in spec.named() {
                 let build = common.build(&name, None);
-                let work = async move {
-                    match guarded(planned.factory.build(build)).await {
+                let outcome = async move {
+                    match built(planned.factory.build(build)).await {
                         Ok(mut source) => tried(source.probe()).await,
                         Err(error) => ProbeOutcome::Closed(error),
                     }
                 };
-                probes.push(named(format!("sources.{name}"), work).left_future());
+                probes.push(named(format!("sources.{name}"), outcome).boxed());
+            }
+        }
+        for spec in &self.relays {
+            for (name, planned) in spec.named() {
+                let build = common.build(&name, None);
+                let outcome = async move {
+                    match built(planned.factory.build(build)).await {
+                        Ok(_relay) => ProbeOutcome::NothingToTry,
+                        Err(error) => ProbeOutcome::Closed(error),
+                    }
+                };
+                probes.push(named(format!("relays.{name}"), outcome).boxed());
             }
         }
         for spec in &self.sinks {
             for (name, planned) in spec.named() {
                 let build = common.build(&name, None);
-                let work = async move {
-                    match guarded(planned.factory.build(build)).await {
+                let outcome = async move {
+                    match built(planned.factory.build(build)).await {
                         Ok(sink) => tried(sink.probe()).await,
                         Err(error) => ProbeOutcome::Closed(error),
                     }
                 };
-                probes.push(named(format!("sinks.{name}"), work).right_future());
+                probes.push(named(format!("sinks.{name}"), outcome).boxed());
             }
         }
         stream::iter(journal).chain(stream::iter(probes).buffered(AT_ONCE)).collect().await
     }
 }
 
-async fn named(component: String, work: impl Future<Output = ProbeOutcome>) -> Probe {
-    Probe { component, outcome: work.await }
+async fn named(component: String, outcome: impl Future<Output = ProbeOutcome>) -> Probe {
+    Probe { component, outcome: outcome.await }
 }
 
 async fn tried(work: impl Future<Output = Result<Option<String>, BoxError>>) -> ProbeOutcome {
+    let work = contained_async(async { work.await.map_err(|error| told(&*error)) });
     match timeout(LONGEST, work).await {
-        Ok(Ok(Some(answer))) => ProbeOutcome::Answered(answer),
-        Ok(Ok(None)) => ProbeOutcome::NothingToTry,
-        Ok(Err(error)) => ProbeOutcome::Failed(error),
+        Ok(Ok(Ok(Some(answer)))) => ProbeOutcome::Answered(answer),
+        Ok(Ok(Ok(None))) => ProbeOutcome::NothingToTry,
+        Ok(Ok(Err(error)) | Err(error)) => ProbeOutcome::Failed(error.into()),
         Err(_elapsed) => ProbeOutcome::Failed(format!("no answer within {LONGEST:?}").into()),
     }
 }

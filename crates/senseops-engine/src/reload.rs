@@ -4,19 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use senseops_core::{Shutdown, ShutdownTrigger};
+use senseops_core::Chunk;
+use senseops_core::host::ShutdownTrigger;
+use senseops_journal::Reader;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::components::{Components, SinkPart, SourcePart};
+use crate::components::Components;
 use crate::handle::Parts;
-use crate::opening::{Opened, OpenedSink, OpenedSource, Opener};
+use crate::opening::{Opened, OpenedRelay, OpenedSink, OpenedSource, Opener, Runners};
 use crate::pipeline::OpenError;
 use crate::plan::Plan;
 use crate::settings::PipelineSettings;
-use crate::sink::{LONGEST_RELEASE, SinkRunner};
+use crate::sink::LONGEST_RELEASE;
 use crate::supervise::SourceRunner;
 use crate::tasks::Tasks;
 
@@ -61,67 +63,85 @@ pub(crate) struct Running {
     pub(crate) settings: PipelineSettings,
     pub(crate) parts: Arc<Parts>,
     pub(crate) sources: Tasks,
+    pub(crate) relays: Tasks,
     pub(crate) sinks: Tasks,
+    /// Of sinks. Relays have one each.
     pub(crate) drain: ShutdownTrigger,
 }
 
+/// Names of components by their roles.
+#[derive(Default)]
+struct Names {
+    sources: HashSet<String>,
+    relays: HashSet<String>,
+    sinks: HashSet<String>,
+}
+
 impl Running {
-    pub(crate) fn start_source(&mut self, runner: SourceRunner) {
-        self.sources.spawn(runner.context.component.clone(), runner.run());
+    fn start_sources(&mut self, runners: Vec<SourceRunner>) {
+        for runner in runners {
+            self.sources.spawn(runner.context.component.clone(), runner.run());
+        }
     }
 
-    pub(crate) fn start_sink(&mut self, runner: SinkRunner, release: Shutdown) {
-        self.sinks.spawn(runner.slot.name().to_owned(), runner.run(self.drain.shutdown(), release));
+    /// Starts what reads the journal, and leaves the sources.
+    fn start_readers(&mut self, components: &Components, runners: Runners) -> Vec<SourceRunner> {
+        for runner in runners.relays {
+            let name = runner.build.component.clone();
+            let part = components.relay(&name);
+            let [drain, release] = part
+                .map(|part| [&part.drain, &part.release].map(ShutdownTrigger::shutdown))
+                .unwrap_or_default();
+            self.relays.spawn(name, runner.run(drain, release));
+        }
+        for runner in runners.sinks {
+            let name = runner.slot.name().to_owned();
+            let release = components.sink(&name).map(|part| part.release.shutdown()).unwrap_or_default();
+            self.sinks.spawn(name, runner.run(self.drain.shutdown(), release));
+        }
+        runners.sources
+    }
+
+    /// Starts everything.
+    pub(crate) fn start(&mut self, runners: Runners) {
+        let sources = self.start_readers(&self.parts.components(), runners);
+        self.start_sources(sources);
     }
 
     /// Opens what is new in the plan. Nothing has changed as long as the answer is not switched to.
     pub(crate) async fn open(&self, plan: Plan) -> Result<(PipelineSettings, Opened), OpenError> {
-        let Plan { settings, sources, sinks } = plan;
+        let Plan { program: _, settings, shared: _, sources, relays, sinks } = plan;
         let running = self.parts.components();
-        let opened = self.opener.open(&settings.labels, sources, sinks, &running).await?;
+        let opened = self.opener.open(&settings.labels, (sources, relays, sinks), &running).await?;
         Ok((settings, opened))
     }
 
-    /// Runs what was opened. Sinks change while the sources go on, whose events wait in the journal meanwhile. So
-    /// nobody reads the sockets only as long as it takes a source to stop, and every event finds its sinks.
+    /// Runs what was opened. Relays and sinks change while the sources go on, whose events wait in the journal
+    /// meanwhile. So nobody reads the sockets only as long as it takes a source to stop, and every event finds its
+    /// readers.
     pub(crate) async fn switch_to(&mut self, (settings, opened): (PipelineSettings, Opened)) -> Reloaded {
         let before = self.parts.components();
-        let (kept_sources, kept_sinks) = kept(&opened);
+        let (kept, new) = names(&opened);
         let mut reloaded = Reloaded {
-            unchanged: kept_sources.len() + kept_sinks.len(),
+            unchanged: kept.sources.len() + kept.relays.len() + kept.sinks.len(),
             not_applied: self.not_applied(&settings),
             ..Reloaded::default()
         };
         // Those that are quite new see what is emitted while the others go.
-        let places: Vec<_> = (opened.sinks.iter())
-            .filter_map(|sink| match sink {
-                OpenedSink::New(new) if before.sink(new.name()).is_none() => Some(new.reader(&self.opener)),
-                OpenedSink::New(_) | OpenedSink::Kept(_) => None,
-            })
-            .collect();
-        let left_sinks = self.release(&before.sinks, &kept_sinks, &opened.sinks).await;
-        let mut components = Components::default();
-        let (mut new_sources, mut new_sinks) = (HashSet::new(), HashSet::new());
-        for sink in opened.sinks {
-            let (part, runner) = sink.attach(&self.opener);
-            if let Some(runner) = runner {
-                new_sinks.insert(part.slot.name().to_owned());
-                self.start_sink(runner, part.release.shutdown());
-            }
-            components.sinks.push(part);
+        let places = self.places_of_new(&opened, &before);
+        for name in new.relays.iter().chain(&new.sinks) {
+            self.opener.journal.expect_back(name);
         }
+        let left_relays = self.release_relays(&before, &kept.relays).await;
+        let left_sinks = self.release_sinks(&before, &kept.sinks).await;
+        let (components, runners) = opened.attach(&self.opener);
         drop(places);
+        let new_sources = self.start_readers(&components, runners);
         let longest = settings.shutdown_timeout.get() / 2;
-        let left_sources = self.stop(&before.sources, &kept_sources, longest).await;
-        self.opener.common.sockets.complete_handover(&kept_sources);
-        for source in opened.sources {
-            let (part, runner) = source.into_parts();
-            if let Some(runner) = runner {
-                new_sources.insert(part.build.component.clone());
-                self.start_source(runner);
-            }
-            components.sources.push(part);
-        }
+        let left_sources = self.stop_sources(&before, &kept.sources, longest).await;
+        let staying = kept.sources.iter().chain(&kept.relays).chain(&kept.sinks).cloned().collect();
+        self.opener.common.sockets.complete_handover(&staying);
+        self.start_sources(new_sources);
         self.parts.replace(components);
         if self.settings.labels != settings.labels {
             self.parts.emit_through(self.opener.emitters(&settings.labels, &self.parts.embedder));
@@ -129,51 +149,68 @@ impl Running {
         // The rest takes effect at the next start, and until then a change is named each time.
         self.settings.labels = settings.labels;
         self.settings.shutdown_timeout = settings.shutdown_timeout;
-        reloaded.note("sources", &left_sources, &new_sources);
-        reloaded.note("sinks", &left_sinks, &new_sinks);
+        reloaded.note("sources", &left_sources, &new.sources);
+        reloaded.note("relays", &left_relays, &new.relays);
+        reloaded.note("sinks", &left_sinks, &new.sinks);
         reloaded.log();
         reloaded
     }
 
-    /// Ends the sinks that are not `kept`, and names them. Those of the same name in `next` go on where they were.
-    async fn release(
-        &mut self,
-        sinks: &[SinkPart],
-        kept: &HashSet<String>,
-        next: &[OpenedSink],
-    ) -> HashSet<String> {
-        for sink in next {
-            if let OpenedSink::New(new) = sink {
-                self.opener.journal.expect_back(new.name());
-            }
-        }
-        let leaving = sinks.iter().filter(|part| !kept.contains(part.slot.name()));
-        let leaving = leaving.map(|part| {
-            part.release.request();
-            part.slot.name().to_owned()
+    /// Places in the journal for those that had none.
+    fn places_of_new(&self, opened: &Opened, before: &Components) -> Vec<Reader<Chunk>> {
+        let relays = opened.relays.iter().filter_map(|relay| match relay {
+            OpenedRelay::New(new) if before.relay(new.name()).is_none() => Some(new.reader(&self.opener)),
+            OpenedRelay::New(_) | OpenedRelay::Kept(_) => None,
         });
-        let leaving = leaving.collect();
-        let late = self.sinks.join_named(&leaving, Instant::now() + LONGEST_RELEASE).await;
-        warn_of(&late);
+        let sinks = opened.sinks.iter().filter_map(|sink| match sink {
+            OpenedSink::New(new) if before.sink(new.name()).is_none() => Some(new.reader(&self.opener)),
+            OpenedSink::New(_) | OpenedSink::Kept(_) => None,
+        });
+        relays.chain(sinks).collect()
+    }
+
+    /// Ends the relays that are not `kept`, and names them. Those of the same name go on where they were.
+    async fn release_relays(&mut self, before: &Components, kept: &HashSet<String>) -> HashSet<String> {
+        let relays = before.relays.iter().map(|part| (&*part.build.component, &part.release));
+        let leaving = ask(relays, kept);
+        warn_of(&self.relays.join_named(&leaving, Instant::now() + LONGEST_RELEASE).await);
         leaving
     }
 
-    /// Ends the sources that are not `kept`, and names them.
-    async fn stop(
+    /// The same for sinks.
+    async fn release_sinks(&mut self, before: &Components, kept: &HashSet<String>) -> HashSet<String> {
+        let leaving = ask(before.sinks.iter().map(|part| (part.slot.name(), &part.release)), kept);
+        warn_of(&self.sinks.join_named(&leaving, Instant::now() + LONGEST_RELEASE).await);
+        leaving
+    }
+
+    /// The same for sources.
+    async fn stop_sources(
         &mut self,
-        sources: &[SourcePart],
+        before: &Components,
         kept: &HashSet<String>,
         longest: Duration,
     ) -> HashSet<String> {
-        let leaving = sources.iter().filter(|part| !kept.contains(&part.build.component));
-        let leaving = leaving.map(|part| {
-            part.stop.request();
-            part.build.component.clone()
-        });
-        let leaving = leaving.collect();
-        let late = self.sources.join_named(&leaving, Instant::now() + longest).await;
-        warn_of(&late);
+        let leaving = ask(before.sources.iter().map(|part| (&*part.build.component, &part.stop)), kept);
+        warn_of(&self.sources.join_named(&leaving, Instant::now() + longest).await);
         leaving
+    }
+
+    /// Returns if a runner has ended unasked, which only a fault of ours can be. Its component is failing then.
+    pub(crate) async fn watch_runners(&mut self) {
+        let (role, (name, panic)) = tokio::select! {
+            ended = self.sources.next_ended() => ("source", ended),
+            ended = self.relays.next_ended() => ("relay", ended),
+            ended = self.sinks.next_ended() => ("sink", ended),
+        };
+        let components = self.parts.components();
+        let health = components.health_of(role, &name);
+        if let Some(health) = health {
+            let reason = panic.unwrap_or_else(|| "without a reason".into());
+            health.failing(format!(
+                "it has ended, and is not started again before a reload changes it: {reason}"
+            ));
+        }
     }
 
     fn not_applied(&self, settings: &PipelineSettings) -> Vec<&'static str> {
@@ -188,17 +225,42 @@ impl Running {
     }
 }
 
-/// The names of the components that run on.
-fn kept(opened: &Opened) -> (HashSet<String>, HashSet<String>) {
-    let sources = opened.sources.iter().filter_map(|source| match source {
-        OpenedSource::Kept(part) => Some(part.build.component.clone()),
-        OpenedSource::New(..) => None,
-    });
-    let sinks = opened.sinks.iter().filter_map(|sink| match sink {
-        OpenedSink::Kept(part) => Some(part.slot.name().to_owned()),
-        OpenedSink::New(_) => None,
-    });
-    (sources.collect(), sinks.collect())
+/// Asks those to stop that are not `kept`, and names them.
+fn ask<'a>(
+    running: impl Iterator<Item = (&'a str, &'a ShutdownTrigger)>,
+    kept: &HashSet<String>,
+) -> HashSet<String> {
+    let leaving = running.filter(|(name, _)| !kept.contains(*name));
+    leaving
+        .map(|(name, stop)| {
+            stop.request();
+            name.to_owned()
+        })
+        .collect()
+}
+
+/// The names of the components that run on, and of those that are new or changed.
+fn names(opened: &Opened) -> (Names, Names) {
+    let (mut kept, mut new) = (Names::default(), Names::default());
+    for source in &opened.sources {
+        match source {
+            OpenedSource::Kept(part) => kept.sources.insert(part.build.component.clone()),
+            OpenedSource::New(part, _) => new.sources.insert(part.build.component.clone()),
+        };
+    }
+    for relay in &opened.relays {
+        match relay {
+            OpenedRelay::Kept(part) => kept.relays.insert(part.build.component.clone()),
+            OpenedRelay::New(relay) => new.relays.insert(relay.name().to_owned()),
+        };
+    }
+    for sink in &opened.sinks {
+        match sink {
+            OpenedSink::Kept(part) => kept.sinks.insert(part.slot.name().to_owned()),
+            OpenedSink::New(sink) => new.sinks.insert(sink.name().to_owned()),
+        };
+    }
+    (kept, new)
 }
 
 fn warn_of(late: &[String]) {

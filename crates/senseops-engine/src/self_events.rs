@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `sos.self.pipeline` | `uptime_seconds`, `journal_events`, `journal_bytes`, `journal_max_bytes`, `journal_age_seconds`, `journal_damaged`, `journal_quarantined`, `journal_failing`, `journal_appended_events`, `journal_durable_events`, `dead_letters_bytes`, `dead_letters_kept`, `dead_letters_not_kept`, `version`, and where the system says it `process_cpu_seconds`, `process_resident_memory_bytes`, `process_open_fds`, `process_threads` |
 //! | `sos.self.source` | `condition`, `emitted`, `lost`, `rate_limited`, `restarts`, `certificate_expires`, and what the source counts itself |
+//! | `sos.self.relay` | `condition`, `emitted`, `lost`, `discarded`, `restarts`, `lag_events`, `lag_age_seconds`, `certificate_expires`, and what the relay counts itself |
 //! | `sos.self.sink` | `condition`, `delivered`, `refused`, `discarded`, `retries`, `writes`, `restarts`, `lag_events`, `lag_bytes`, `lag_age_seconds`, `dead_letters`, `attempts_…` by what they came to, `write_seconds` (sum), `last_success_seconds` (ago), `certificate_expires`, and what the sink counts itself |
 //!
 //! Components are told apart by the label `component`. `condition` is 0 for starting, 1 for ok, 2 for a warning and 3 for
@@ -11,15 +12,17 @@
 
 use std::sync::Arc;
 
+use senseops_core::host::Reading;
 use senseops_core::settings::Span;
-use senseops_core::{Body, Condition, Event, Fields, Kind, LabelSet, Reading};
+use senseops_core::{Body, Condition, Event, Fields, Kind, LabelSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::handle::Handle;
-use crate::view::{CertificateView, SinkView, SourceView, View};
+use crate::view::{CertificateView, RelayView, SinkView, SourceView, View};
 
 const PIPELINE: Kind = Kind::new("sos.self.pipeline");
 const SOURCE: Kind = Kind::new("sos.self.source");
+const RELAY: Kind = Kind::new("sos.self.relay");
 const SINK: Kind = Kind::new("sos.self.sink");
 
 /// Emits the figures from time to time. Never returns.
@@ -38,8 +41,9 @@ pub(crate) async fn emit(handle: Handle, every: Span) {
 
 fn events(view: &View) -> Vec<Event> {
     let sources = view.sources.iter().map(source);
+    let relays = view.relays.iter().map(relay);
     let sinks = view.sinks.iter().map(sink);
-    std::iter::once(pipeline(view)).chain(sources).chain(sinks).collect()
+    std::iter::once(pipeline(view)).chain(sources).chain(relays).chain(sinks).collect()
 }
 
 fn pipeline(view: &View) -> Event {
@@ -58,7 +62,7 @@ fn pipeline(view: &View) -> Event {
         .with("dead_letters_bytes", view.dead_letters.bytes)
         .with("dead_letters_kept", view.dead_letters.kept)
         .with("dead_letters_not_kept", view.dead_letters.not_kept)
-        .with("version", env!("CARGO_PKG_VERSION"));
+        .with("version", view.program.version);
     let fields = match &view.process {
         None => fields,
         Some(process) => fields
@@ -79,6 +83,19 @@ fn source(source: &SourceView) -> Event {
         .with("restarts", source.restarts);
     let fields = with_certificates(fields, &source.certificates);
     component(SOURCE, &source.name, fields, &source.readings)
+}
+
+fn relay(relay: &RelayView) -> Event {
+    let fields = Fields::default()
+        .with("condition", number(&relay.condition))
+        .with("emitted", relay.emitted)
+        .with("lost", relay.lost)
+        .with("discarded", relay.discarded)
+        .with("restarts", relay.restarts)
+        .with("lag_events", relay.lag_events)
+        .with("lag_age_seconds", relay.lag_age.as_secs_f64());
+    let fields = with_certificates(fields, &relay.certificates);
+    component(RELAY, &relay.name, fields, &relay.readings)
 }
 
 fn sink(sink: &SinkView) -> Event {

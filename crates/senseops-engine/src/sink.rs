@@ -10,17 +10,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::stream::{FuturesOrdered, StreamExt};
-use senseops_core::{Shutdown, chain};
+use senseops_core::host::Delivery;
+use senseops_core::{Chunk, Shutdown};
 use tracing::warn;
 
-pub(crate) use collect::{Collect, Collected, Wanted};
+pub(crate) use collect::{Collect, Collected, Reached, Through, Wanted};
 pub(crate) use deliver::{Abandoned, Deliver};
 pub(crate) use refusals::Refusals;
-pub(crate) use slot::SinkSlot;
+pub(crate) use slot::{Instance, SinkSlot};
 
-use crate::codec::Chunk;
-use crate::settings::Delivery;
-use senseops_journal::{Position, Reader, ReaderWatch};
+use senseops_journal::{Reader, ReaderWatch};
 use tokio::time::sleep;
 
 /// How often losses are reported while they go on.
@@ -80,7 +79,7 @@ impl SinkRunner {
                 () = released_for(RELEASE_GRACE, &release) => {}
             }
             if let Err(error) = slot.current().close().await {
-                warn!(component = slot.name(), error = %chain(&*error), "sink did not close cleanly");
+                warn!(component = slot.name(), error, "sink did not close cleanly");
             }
         };
         tokio::select! {
@@ -99,8 +98,8 @@ async fn released_for(time: Duration, release: &Shutdown) {
     sleep(time).await;
 }
 
-fn commit(reader: &mut Reader<Chunk>, through: Option<Position>) {
-    if let Some(position) = through {
+fn commit(reader: &mut Reader<Chunk>, through: Option<Through>) {
+    if let Some(Through { position, .. }) = through {
         reader.commit(position);
     }
 }

@@ -3,13 +3,19 @@
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use senseops_core::{Gauge, Lease, LeaseError, Meter, UdpLease};
-use socket2::{Domain, Protocol, Socket, Type};
+use senseops_core::host::{Lease, Protocol};
+use senseops_core::{Gauge, LeaseError, Meter, UdpLease};
+use socket2::{Domain, Socket, Type};
+use tracing::info;
 
 use crate::platform;
+use crate::view::ListenerView;
+
+/// How many connections wait in the kernel to be accepted.
+const BACKLOG: i32 = 1024;
 
 /// All sockets of a pipeline.
 #[derive(Clone, Debug, Default)]
@@ -25,14 +31,16 @@ struct Inner {
 /// Who uses which address. An address with port 0 is a different one for each component.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
+    protocol: Protocol,
     address: SocketAddr,
     component: Option<String>,
 }
 
 #[derive(Debug)]
 struct Held {
-    socket: UdpSocket,
-    receive_buffer: usize,
+    socket: Open,
+    /// What it is bound to; with port 0 the system has chosen one.
+    bound: SocketAddr,
     owner: Owner,
     /// Who has asked for it since the handover began.
     heir: Option<Owner>,
@@ -41,9 +49,16 @@ struct Held {
 }
 
 #[derive(Debug)]
+enum Open {
+    Udp(UdpSocket),
+    Tcp(TcpListener),
+}
+
+#[derive(Clone, Debug)]
 struct Owner {
     component: String,
-    drops: Gauge,
+    /// Of datagrams that the kernel has dropped.
+    drops: Option<Gauge>,
 }
 
 /// Lends sockets to one component.
@@ -59,11 +74,25 @@ impl Sockets {
         self.lock().held.clear();
     }
 
+    /// Who listens where, by component.
+    pub(crate) fn view(&self) -> Vec<ListenerView> {
+        let view = |(key, held): (&Key, &Held)| ListenerView {
+            component: held.owner.component.clone(),
+            protocol: key.protocol,
+            address: held.bound,
+        };
+        let mut listeners: Vec<_> = self.lock().held.iter().map(view).collect();
+        listeners.sort_by(|one, other| (&one.component, one.address).cmp(&(&other.component, other.address)));
+        listeners
+    }
+
     /// Brings what the kernel knows about the sockets into the meters of their components.
     pub(crate) fn refresh_readings(&self) {
         for held in self.lock().held.values() {
-            if let Some(drops) = platform::kernel_drops(&held.socket) {
-                held.owner.drops.set(drops);
+            if let (Open::Udp(socket), Some(gauge)) = (&held.socket, &held.owner.drops)
+                && let Some(drops) = platform::kernel_drops(socket)
+            {
+                gauge.set(drops);
             }
         }
     }
@@ -104,52 +133,98 @@ impl Sockets {
     }
 }
 
-impl Lease for ComponentLease {
-    fn udp(&self, address: SocketAddr, receive_buffer: usize) -> Result<UdpLease, LeaseError> {
-        let bind_error = |source| LeaseError::Bind { address, source };
+impl ComponentLease {
+    /// Lends the socket at this address with `lend`, which may adapt it before. It is opened if it is not yet.
+    fn lend<T>(
+        &self,
+        protocol: Protocol,
+        address: SocketAddr,
+        drops: Option<Gauge>,
+        lend: impl FnOnce(&Open) -> io::Result<T>,
+    ) -> Result<T, LeaseError> {
+        let failed = |source| LeaseError::Bind { protocol, address, source };
         let Inner { held, leaving } = &mut *self.sockets.lock();
-        let key = Key { address, component: (address.port() == 0).then(|| self.component.clone()) };
-        let owner = Owner { component: self.component.clone(), drops: self.meter.gauge("kernel_drops", &[]) };
-        let lent = match held.entry(key) {
+        let key = Key { protocol, address, component: (address.port() == 0).then(|| self.component.clone()) };
+        let owner = Owner { component: self.component.clone(), drops };
+        match held.entry(key) {
             Entry::Occupied(entry) => {
                 let held = entry.into_mut();
                 let user = held.heir.as_ref().unwrap_or(&held.owner);
                 if user.component != self.component && !leaving.contains(&user.component) {
                     let taken = format!("the component {} listens there already", user.component);
-                    return Err(bind_error(io::Error::new(io::ErrorKind::AddrInUse, taken)));
+                    return Err(failed(io::Error::new(io::ErrorKind::AddrInUse, taken)));
                 }
-                held.receive_buffer = platform::grow_receive_buffer(&held.socket, receive_buffer);
                 held.heir = Some(owner);
-                held.lend()
+                lend(&held.socket).map_err(failed)
             }
             Entry::Vacant(entry) => {
-                let socket = bind(address).map_err(bind_error)?;
-                let receive_buffer = platform::grow_receive_buffer(&socket, receive_buffer);
-                let heir = Owner { component: owner.component.clone(), drops: owner.drops.clone() };
-                entry.insert(Held { socket, receive_buffer, owner, heir: Some(heir), is_new: true }).lend()
+                let socket = Open::bind(protocol, address).map_err(failed)?;
+                let bound = socket.local_addr().map_err(failed)?;
+                info!(component = self.component, %protocol, address = %bound, "listening");
+                let heir = Some(owner.clone());
+                let held = entry.insert(Held { socket, bound, owner, heir, is_new: true });
+                lend(&held.socket).map_err(failed)
             }
         }
-        .map_err(bind_error)?;
-        self.meter.gauge("receive_buffer_bytes", &[]).set(lent.receive_buffer as u64);
-        Ok(lent)
     }
 }
 
-impl Held {
-    fn lend(&self) -> io::Result<UdpLease> {
-        Ok(UdpLease { socket: self.socket.try_clone()?, receive_buffer: self.receive_buffer })
+impl Lease for ComponentLease {
+    fn udp(&self, address: SocketAddr, receive_buffer: usize) -> Result<UdpLease, LeaseError> {
+        let drops = self.meter.gauge("kernel_drops", &[]);
+        let lease = self.lend(Protocol::Udp, address, Some(drops), |open| match open {
+            Open::Udp(socket) => {
+                let receive_buffer = platform::grow_receive_buffer(socket, receive_buffer);
+                Ok(UdpLease { socket: socket.try_clone()?, receive_buffer })
+            }
+            Open::Tcp(_) => Err(io::ErrorKind::AddrInUse.into()),
+        })?;
+        self.meter.gauge("receive_buffer_bytes", &[]).set(lease.receive_buffer as u64);
+        Ok(lease)
+    }
+
+    fn tcp(&self, address: SocketAddr) -> Result<TcpListener, LeaseError> {
+        self.lend(Protocol::Tcp, address, None, |open| match open {
+            Open::Tcp(listener) => listener.try_clone(),
+            Open::Udp(_) => Err(io::ErrorKind::AddrInUse.into()),
+        })
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    if address.is_ipv6() {
-        // `[::]` shall mean everybody, as `0.0.0.0` does; it is the default on Linux but not on Windows.
-        socket.set_only_v6(false)?;
+impl Open {
+    fn bind(protocol: Protocol, address: SocketAddr) -> io::Result<Self> {
+        let of_type = match protocol {
+            Protocol::Udp => Type::DGRAM,
+            Protocol::Tcp => Type::STREAM,
+        };
+        let socket = Socket::new(Domain::for_address(address), of_type, None)?;
+        if address.is_ipv6() {
+            // `[::]` shall mean everybody, as `0.0.0.0` does; it is the default on Linux but not on Windows.
+            socket.set_only_v6(false)?;
+        }
+        socket.set_nonblocking(true)?;
+        match protocol {
+            Protocol::Udp => {
+                socket.bind(&address.into())?;
+                Ok(Self::Udp(socket.into()))
+            }
+            Protocol::Tcp => {
+                // After a restart, connections of before may still be ending. On Windows it would share the port.
+                #[cfg(unix)]
+                socket.set_reuse_address(true)?;
+                socket.bind(&address.into())?;
+                socket.listen(BACKLOG)?;
+                Ok(Self::Tcp(socket.into()))
+            }
+        }
     }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket.into())
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Udp(socket) => socket.local_addr(),
+            Self::Tcp(listener) => listener.local_addr(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -160,6 +235,32 @@ mod tests {
         ComponentLease { sockets: sockets.clone(), component: component.into(), meter: Meter::default() }
     }
 
+    /// An address that was free a moment ago.
+    fn free_address() -> SocketAddr {
+        UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    #[test]
+    fn connections_wait_for_the_component_that_takes_over() {
+        let sockets = Sockets::default();
+        let any = "127.0.0.1:0".parse().unwrap();
+        drop(lease(&sockets, "telemetry.in").tcp(any).unwrap());
+        let [listener] = &sockets.view()[..] else { panic!("one listener") };
+        assert_eq!((listener.component.as_str(), listener.protocol), ("telemetry.in", Protocol::Tcp));
+        let client = std::net::TcpStream::connect(listener.address).unwrap();
+
+        sockets.begin_handover(HashSet::new());
+        let again = lease(&sockets, "telemetry.in").tcp(any).unwrap();
+        sockets.complete_handover(&HashSet::new());
+        let accepted = loop {
+            match again.accept() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                accepted => break accepted.unwrap(),
+            }
+        };
+        assert_eq!(accepted.1, client.local_addr().unwrap());
+    }
+
     #[test]
     fn a_component_gets_its_socket_back_and_others_are_told_who_has_it() {
         let sockets = Sockets::default();
@@ -167,7 +268,7 @@ mod tests {
         let again = lease(&sockets, "udp.probe").udp("127.0.0.1:0".parse().unwrap(), 65_536).unwrap();
         assert_eq!(free.socket.local_addr().unwrap(), again.socket.local_addr().unwrap());
 
-        let fixed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let fixed = free_address();
         lease(&sockets, "udp.users").udp(fixed, 65_536).unwrap();
         let error = lease(&sockets, "udp.logs").udp(fixed, 65_536).unwrap_err();
         let cause = senseops_core::chain(&error).to_string();
@@ -177,7 +278,7 @@ mod tests {
     #[test]
     fn a_socket_is_handed_over_from_a_component_that_leaves() {
         let sockets = Sockets::default();
-        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         drop(lease(&sockets, "udp.users").udp(address, 65_536).unwrap());
         sender.send_to(b"waits in the kernel", address).unwrap();
@@ -193,7 +294,7 @@ mod tests {
     #[test]
     fn a_handover_that_is_cancelled_leaves_no_trace() {
         let sockets = Sockets::default();
-        let [first, second] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+        let [first, second] = [(); 2].map(|()| free_address());
         lease(&sockets, "udp.users").udp(first, 65_536).unwrap();
         sockets.begin_handover(HashSet::from(["udp.users".to_owned()]));
         lease(&sockets, "udp.other").udp(first, 65_536).unwrap();

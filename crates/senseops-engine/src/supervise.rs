@@ -1,18 +1,16 @@
-//! Keeping source components running: what fails is built anew, with pauses that grow while it keeps failing.
+//! Keeping components running: what fails is built anew, with pauses that grow while it keeps failing.
 
-use std::any::Any;
-use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::FutureExt;
-use senseops_core::{Build, BuildError, Condition, Context, Files, Source, SourceFactory, chain};
+use senseops_core::{Build, BuildError, Condition, Context, Factory, Files, Source};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use crate::backoff::Backoff;
+use crate::contained::{Contained, built, contained_result, told};
 use crate::counters::SourceCounters;
 use crate::watched::Watched;
 
@@ -23,15 +21,16 @@ pub(crate) const LONGEST_RESTART: Duration = Duration::from_secs(30);
 /// A component that ran this long is taken for healthy: its failure is over, and the next one starts with short
 /// pauses again.
 pub(crate) const RAN_WELL: Duration = Duration::from_mins(1);
-/// The longest that building a component anew may take.
-pub(crate) const LONGEST_BUILD: Duration = Duration::from_secs(30);
 /// The longest that an instance may take to stop when another takes its place.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
 
+/// Builds a component, of a plugin that may panic when it is dropped.
+pub(crate) type ContainedFactory<T> = Contained<Arc<dyn Factory<T>>>;
+
 /// One source component, ready to run.
 pub(crate) struct SourceRunner {
-    pub(crate) factory: Arc<dyn SourceFactory>,
-    pub(crate) source: Box<dyn Source>,
+    pub(crate) factory: ContainedFactory<Box<dyn Source>>,
+    pub(crate) source: Contained<Box<dyn Source>>,
     /// Its shutdown is that of the component, through all of its instances.
     pub(crate) context: Context,
     pub(crate) counters: Arc<SourceCounters>,
@@ -43,7 +42,7 @@ enum Ended {
     /// As was asked.
     Stopped,
     /// It was stopped because this one takes its place.
-    Replaced(Box<dyn Source>),
+    Replaced(Contained<Box<dyn Source>>),
     Failed(String),
 }
 
@@ -68,7 +67,7 @@ impl SourceRunner {
             if started.elapsed() >= RAN_WELL {
                 backoff.reset();
             }
-            let rebuilt = rebuild(&*self.factory, &self.context, &self.watched, &mut backoff);
+            let rebuilt = rebuild(&**self.factory, &self.context.build, &self.watched, &mut backoff);
             let Some(rebuilt) = self.context.shutdown.unless_requested(rebuilt).await else { return };
             self.counters.restarts.fetch_add(1, Ordering::Relaxed);
             self.source = rebuilt;
@@ -80,10 +79,10 @@ impl SourceRunner {
         let Self { factory, source, context, watched, .. } = self;
         let stop = context.shutdown.child();
         let instance = Context { shutdown: stop.shutdown(), ..context.clone() };
-        let mut run = pin!(AssertUnwindSafe(source.run(instance)).catch_unwind());
+        let mut run = pin!(contained_result(async { source.run(instance).await }));
         let mut well = pin!(sleep(RAN_WELL));
         // The old one goes on until the new one is there.
-        let mut next = pin!(follow_files(&**factory, context, watched));
+        let mut next = pin!(follow_files(&***factory, &context.build, watched));
         let ended = loop {
             tokio::select! {
                 ended = &mut run => break ended,
@@ -98,78 +97,63 @@ impl SourceRunner {
             }
         };
         match ended {
-            Ok(Ok(())) if context.shutdown.is_requested() => Ended::Stopped,
-            Ok(Ok(())) => Ended::Failed("the source ended unasked".to_owned()),
-            Ok(Err(error)) => Ended::Failed(chain(&error).to_string()),
-            Err(panic) => Ended::Failed(panic_text(&*panic)),
+            Ok(()) if context.shutdown.is_requested() => Ended::Stopped,
+            Ok(()) => Ended::Failed("the source ended unasked".to_owned()),
+            Err(reason) => Ended::Failed(reason),
         }
     }
 }
 
-async fn rebuild(
-    factory: &dyn SourceFactory,
-    context: &Context,
+/// Builds a component that failed, after a pause, until that works.
+pub(crate) async fn rebuild<T>(
+    factory: &dyn Factory<T>,
+    build: &Build,
     watched: &Watched,
     backoff: &mut Backoff,
-) -> Box<dyn Source> {
+) -> Contained<T> {
     loop {
         sleep(backoff.pause()).await;
-        match build_anew(|build| factory.build(build), &context.build, watched).await {
-            Ok(source) => return source,
-            Err(error) => context.health.failing(chain(&error).to_string()),
+        match build_anew(factory, build, watched).await {
+            Ok(component) => return component,
+            Err(error) => build.health.failing(told(&error)),
         }
     }
 }
 
-/// Returns another source once files have changed and one can be built from them.
-async fn follow_files(factory: &dyn SourceFactory, context: &Context, watched: &Watched) -> Box<dyn Source> {
+/// Returns another instance once files have changed and one can be built from them.
+pub(crate) async fn follow_files<T>(
+    factory: &dyn Factory<T>,
+    build: &Build,
+    watched: &Watched,
+) -> Contained<T> {
     loop {
         watched.changed().await;
-        match build_anew(|build| factory.build(build), &context.build, watched).await {
-            Ok(source) => {
-                info!(source = context.component, "source follows files that have changed");
-                return source;
+        match build_anew(factory, build, watched).await {
+            Ok(component) => {
+                info!(build.component, "component follows files that have changed");
+                return component;
             }
-            Err(error) => watched.cannot_use(&context.component, &error),
+            Err(error) => watched.cannot_use(&build.component, &error),
         }
     }
 }
 
 /// Builds a component that was built before. What it was built from is remembered if that works.
-pub(crate) async fn build_anew<T, F>(
-    factory: impl FnOnce(Build) -> F,
+pub(crate) async fn build_anew<T>(
+    factory: &dyn Factory<T>,
     build: &Build,
     watched: &Watched,
-) -> Result<T, BuildError>
-where
-    F: Future<Output = Result<T, BuildError>>,
-{
+) -> Result<Contained<T>, BuildError> {
     let build = Build { files: Files::default(), ..build.clone() };
     let files = build.files.clone();
-    let built = guarded(factory(build)).await?;
+    let component = built(factory.build(build)).await?;
     watched.replace(files);
-    Ok(built)
+    Ok(component)
 }
 
 /// The source runs well again. Unless it has something else to say about its health, that is how it is.
 fn recover(context: &Context, failure: Option<String>) {
     if failure.is_some_and(|reason| context.health.condition() == Condition::Failing(reason)) {
-        context.health.ok();
+        context.health.works();
     }
-}
-
-/// Builds a component, with a limit in time, and with a panic as an error.
-pub(crate) async fn guarded<T>(build: impl Future<Output = Result<T, BuildError>>) -> Result<T, BuildError> {
-    match timeout(LONGEST_BUILD, AssertUnwindSafe(build).catch_unwind()).await {
-        Ok(Ok(built)) => built,
-        Ok(Err(panic)) => Err(BuildError::at("", panic_text(&*panic))),
-        Err(_elapsed) => Err(BuildError::at("", format!("building it took longer than {LONGEST_BUILD:?}"))),
-    }
-}
-
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let said =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the component panicked: {}", said.unwrap_or("without a message"))
 }

@@ -29,6 +29,16 @@ impl Tasks {
         self.running.len()
     }
 
+    /// The name of a task that has ended, and why if it panicked. Without tasks, never. Nothing is lost if the future is
+    /// dropped.
+    pub(crate) async fn next_ended(&mut self) -> (String, Option<String>) {
+        match self.running.join_next_with_id().await {
+            None => std::future::pending().await,
+            Some(Ok((id, ()))) => (self.take_name(id), None),
+            Some(Err(error)) => (self.take_name(error.id()), Some(chain(&error).to_string())),
+        }
+    }
+
     /// Waits for the tasks of these names until `deadline`, aborts those that are left and returns their names.
     pub(crate) async fn join_named(&mut self, names: &HashSet<String>, deadline: Instant) -> Vec<String> {
         while self.names.iter().any(|(_, name, _)| names.contains(name)) {
@@ -67,6 +77,11 @@ impl Tasks {
                 error.id()
             }
         };
-        self.names.retain(|(known, ..)| *known != id);
+        self.take_name(id);
+    }
+
+    fn take_name(&mut self, id: Id) -> String {
+        let at = self.names.iter().position(|(known, ..)| *known == id);
+        at.map(|at| self.names.swap_remove(at).1).unwrap_or_default()
     }
 }

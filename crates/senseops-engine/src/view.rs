@@ -1,18 +1,23 @@
 //! What a running pipeline looks like at one moment.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use senseops_core::{Condition, Reading, Timestamp};
+use senseops_core::host::{Overflow, Protocol, Reading};
+use senseops_core::{Condition, Timestamp};
 use senseops_journal::{ReaderStatus, Status};
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Program;
 use crate::process::ProcessStatus;
-use crate::settings::{JournalSettings, Overflow};
+use crate::settings::JournalSettings;
 
 /// A pipeline at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct View {
+    /// Whose it is.
+    pub program: Program,
     /// How long it has been running.
     pub uptime: Duration,
     /// Where events wait.
@@ -21,8 +26,12 @@ pub struct View {
     pub sources: Vec<SourceView>,
     /// What the host program emits itself.
     pub embedder: EmbedderView,
+    /// What makes events of them, in the order of the plan.
+    pub relays: Vec<RelayView>,
     /// Where they go, in the order of the plan.
     pub sinks: Vec<SinkView>,
+    /// Who listens where, by component.
+    pub listeners: Vec<ListenerView>,
     /// Events that targets refused for good.
     pub dead_letters: DeadLettersView,
     /// What the program takes of the machine; `None` where the system does not say.
@@ -60,6 +69,8 @@ pub struct JournalView {
     pub quarantined: u64,
     /// Why the disk cannot be used now, if so.
     pub failure: Option<String>,
+    /// Why it cannot be read now, if so. Whoever reads it waits until it can.
+    pub unreadable: Option<String>,
     /// Who reads it, by name; sinks that are gone and keep their place too.
     pub readers: Vec<JournalReaderView>,
 }
@@ -128,6 +139,42 @@ pub struct SourceView {
     pub certificates: Vec<CertificateView>,
     /// What it counts itself.
     pub readings: Vec<Reading>,
+}
+
+/// One relay component at one moment.
+#[derive(Clone, Debug)]
+pub struct RelayView {
+    /// Its name, such as `counts.users`.
+    pub name: String,
+    /// How it is.
+    pub condition: Condition,
+    /// Events that it emitted.
+    pub emitted: u64,
+    /// Events that the journal did not take.
+    pub lost: u64,
+    /// Events that were pushed out of the journal before it could see them.
+    pub discarded: u64,
+    /// Events that wait for it, whether it wants them or not.
+    pub lag_events: u64,
+    /// How old the oldest of them is.
+    pub lag_age: Duration,
+    /// How often it was built anew.
+    pub restarts: u64,
+    /// The certificates that it was built with.
+    pub certificates: Vec<CertificateView>,
+    /// What it counts itself.
+    pub readings: Vec<Reading>,
+}
+
+/// A socket that a component listens on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerView {
+    /// The component.
+    pub component: String,
+    /// What the socket speaks.
+    pub protocol: Protocol,
+    /// What it is bound to; never port 0.
+    pub address: SocketAddr,
 }
 
 /// One sink component at one moment.
@@ -235,6 +282,7 @@ impl JournalView {
             damaged: status.damaged,
             quarantined: status.quarantined,
             failure: status.failure,
+            unreadable: status.unreadable,
             readers: status.readers.into_iter().map(reader).collect(),
         }
     }

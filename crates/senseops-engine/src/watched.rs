@@ -1,17 +1,21 @@
 //! The files that components were built from, and noticing that they changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use senseops_core::{BuildError, ContentDigest, Files, Noted, Timestamp, chain};
-use tokio::fs::File;
-use tokio::io::AsyncReadExt;
+use futures::future::join_all;
+use senseops_core::host::{ContentDigest, Noted};
+use senseops_core::{BuildError, Files, Timestamp};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use crate::contained::told;
 use crate::handle::Parts;
 
 /// How long before its end a certificate is warned about.
@@ -21,12 +25,18 @@ const CERTIFICATE_WARNING: Duration = Duration::from_hours(30 * 24);
 const FILE_CHECKS: Duration = Duration::from_secs(5);
 /// More is not read of a file; no certificate, key or secret is larger.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// How long a file may take to be read. Then it counts as unchanged, and is looked at again once that read has ended.
+const LONGEST_READ: Duration = Duration::from_secs(2);
 
 /// How many certificates the log names.
 const MAX_TOLD: usize = 1000;
 
-/// What the files hold now. Files that cannot be read have no digest.
+/// What the files hold now, as far as that can be told in time. Files that cannot be read have no digest.
 type Contents = BTreeMap<PathBuf, Option<ContentDigest>>;
+
+/// Reads of files that have not ended: a file system that hangs, such as NFS, holds one thread for each file and no more.
+#[derive(Default)]
+struct Reads(BTreeMap<PathBuf, JoinHandle<Option<ContentDigest>>>);
 
 /// The files of one component.
 #[derive(Debug, Default)]
@@ -57,7 +67,7 @@ impl Watched {
 
     /// The component cannot be built from what there is now, and goes on as it is.
     pub(crate) fn cannot_use(&self, component: &str, error: &BuildError) {
-        let reason = chain(error).to_string();
+        let reason = told(error);
         let before = self.state().unusable.replace(reason.clone());
         if before.as_ref() != Some(&reason) {
             warn!(component, error = reason, "component cannot be built from its files as they are now");
@@ -111,11 +121,11 @@ impl Watched {
 /// Tells components that their files have changed, and the operator that certificates end. Never returns.
 #[expect(clippy::infinite_loop, reason = "the pipeline drops it when it ends")]
 pub(crate) async fn follow_files(parts: Arc<Parts>) {
-    let mut told = BTreeSet::new();
+    let (mut told, mut reads) = (BTreeSet::new(), Reads::default());
     loop {
         let components = parts.components();
         let noted: Vec<_> = components.watched().flat_map(Watched::noted).collect();
-        let contents = read(noted.iter().map(|(path, _)| path.clone()).collect()).await;
+        let contents = reads.contents(noted.iter().map(|(path, _)| path.clone()).collect()).await;
         components.watched().for_each(|watched| watched.compare(&contents));
         for (path, Noted { expires, .. }) in noted {
             if let Some(end) = expires.filter(|end| end.since(Timestamp::now()) <= CERTIFICATE_WARNING)
@@ -142,20 +152,38 @@ fn certificate_warning(noted: Vec<(PathBuf, Noted)>) -> Option<String> {
     (left <= CERTIFICATE_WARNING).then(|| format!("a certificate in {path} ends on {end}; replace the file"))
 }
 
-/// What these files hold now.
-async fn read(paths: BTreeSet<PathBuf>) -> Contents {
-    let mut contents = Contents::new();
-    for path in paths {
-        let digest = digest(&path).await;
-        contents.insert(path, digest);
+impl Reads {
+    /// What these files hold now.
+    async fn contents(&mut self, paths: BTreeSet<PathBuf>) -> Contents {
+        let reads = paths.into_iter().map(|path| {
+            let read = self.0.remove(&path).unwrap_or_else(|| {
+                let path = path.clone();
+                spawn_blocking(move || digest(&path))
+            });
+            (path, read)
+        });
+        let answers = join_all(reads.collect::<Vec<_>>().into_iter().map(|(path, mut read)| async {
+            let answer = timeout(LONGEST_READ, &mut read).await;
+            (path, read, answer)
+        }));
+        let mut contents = Contents::new();
+        for (path, read, answer) in answers.await {
+            match answer {
+                // A read that panicked tells as little as one that failed.
+                Ok(digest) => _ = contents.insert(path, digest.unwrap_or_default()),
+                Err(_elapsed) => {
+                    warn!(file = %path.display(), "file cannot be read in time");
+                    self.0.insert(path, read);
+                }
+            }
+        }
+        contents
     }
-    contents
 }
 
-async fn digest(path: &Path) -> Option<ContentDigest> {
+fn digest(path: &Path) -> Option<ContentDigest> {
     let mut content = Vec::new();
-    let file = File::open(path).await.ok()?;
-    file.take(MAX_FILE_BYTES).read_to_end(&mut content).await.ok()?;
+    File::open(path).ok()?.take(MAX_FILE_BYTES).read_to_end(&mut content).ok()?;
     Some(ContentDigest::of(&content))
 }
 
@@ -184,6 +212,25 @@ mod tests {
         assert!(is_changed(Some(b"new")));
         assert!(!is_changed(Some(b"old")), "back to what is in use");
         assert!(is_changed(None), "whoever builds it tells the operator that the file is gone");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_file_that_does_not_answer_holds_up_no_other_and_is_read_once_it_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let [fifo, file] = ["fifo", "file"].map(|name| dir.path().join(name));
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        std::fs::write(&file, "content").unwrap();
+        let mut reads = Reads::default();
+        let paths = BTreeSet::from([fifo.clone(), file.clone()]);
+        let known = Some(ContentDigest::of(b"content"));
+        for _ in 0..2 {
+            assert_eq!(reads.contents(paths.clone()).await, Contents::from([(file.clone(), known)]));
+            assert_eq!(reads.0.len(), 1, "one thread waits for it");
+        }
+        // Opening it for writing lets the reader go on.
+        std::fs::write(&fifo, "content").unwrap();
+        assert_eq!(reads.contents(paths).await, Contents::from([(fifo, known), (file, known)]));
     }
 
     #[test]

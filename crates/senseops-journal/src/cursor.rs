@@ -4,18 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use senseops_core::Timestamp;
+use senseops_core::host::Overflow;
 
 use crate::journal::{Mark, Position};
 use crate::recent::Slot;
-
-/// What happens to a reader that is behind when the limit is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overflow {
-    /// It misses the oldest chunks.
-    DropOldest,
-    /// It misses none. [`Journal::room`](crate::Journal::room) waits for it; what is appended all the same is lost.
-    Block,
-}
 
 /// What a reader has not committed yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +32,8 @@ pub(crate) struct Cursor {
     pub discarded: u64,
     /// When it goes it comes back at once, so nothing changes for it meanwhile.
     pub is_expected_back: bool,
+    /// Why what comes next cannot be read now, if so.
+    pub unreadable: Option<String>,
     in_flight: VecDeque<InFlight>,
     events_in_flight: u64,
 }
@@ -50,6 +44,8 @@ pub(crate) struct InFlight {
     pub at: Mark,
     pub events: u32,
     pub appended: Timestamp,
+    /// Nobody gets it, so it is settled once those before it are.
+    is_passed: bool,
 }
 
 impl Cursor {
@@ -60,6 +56,7 @@ impl Cursor {
             next,
             discarded: 0,
             is_expected_back: false,
+            unreadable: None,
             in_flight: VecDeque::new(),
             events_in_flight: 0,
         }
@@ -86,15 +83,33 @@ impl Cursor {
 
     /// Takes this chunk, and misses those before it.
     pub(crate) fn read<C>(&mut self, slot: &Slot<C>) {
+        self.take(slot, false);
+    }
+
+    /// Goes on behind this chunk, which is not wanted, and misses those before it.
+    pub(crate) fn pass<C>(&mut self, slot: &Slot<C>) {
+        self.take(slot, true);
+        self.settle_passed();
+    }
+
+    fn take<C>(&mut self, slot: &Slot<C>, is_passed: bool) {
         self.skip_to(slot.at);
         self.next = slot.end();
-        self.in_flight.push_back(InFlight { at: slot.at, events: slot.events, appended: slot.appended });
-        self.events_in_flight += u64::from(slot.events);
+        let Slot { at, events, appended, .. } = *slot;
+        self.in_flight.push_back(InFlight { at, events, appended, is_passed });
+        self.events_in_flight += u64::from(events);
     }
 
     /// Settles everything up to and including `position`.
     pub(crate) fn commit(&mut self, position: Position) {
         while self.oldest_in_flight().is_some_and(|read| read.at.position <= position) {
+            self.forget_oldest_in_flight();
+        }
+        self.settle_passed();
+    }
+
+    fn settle_passed(&mut self) {
+        while self.oldest_in_flight().is_some_and(|read| read.is_passed) {
             self.forget_oldest_in_flight();
         }
     }
@@ -111,7 +126,7 @@ impl Cursor {
                 self.events_in_flight = 0;
                 return;
             }
-            self.discarded += u64::from(read.events);
+            self.discarded += if read.is_passed { 0 } else { u64::from(read.events) };
             self.forget_oldest_in_flight();
         }
     }
@@ -154,6 +169,19 @@ mod tests {
             (cursor.discarded, cursor.committed(), cursor.events_in_flight()),
             (0, Mark::default(), 0)
         );
+    }
+
+    #[test]
+    fn a_chunk_that_nobody_wants_is_settled_with_those_before_it() {
+        let mut cursor = at_start();
+        cursor.pass(&slot(0, 0));
+        assert_eq!((cursor.committed().position, cursor.events_in_flight()), (Position(1), 0));
+        cursor.read(&slot(1, 10));
+        cursor.pass(&slot(2, 20));
+        assert_eq!((cursor.committed().position, cursor.events_in_flight()), (Position(1), 20));
+        cursor.commit(Position(1));
+        assert_eq!((cursor.committed().position, cursor.events_in_flight()), (Position(3), 0));
+        assert_eq!(cursor.discarded, 0);
     }
 
     #[test]

@@ -10,12 +10,16 @@ use crate::files::Files;
 use crate::journal::{Mark, Position};
 
 pub(crate) const NAME: &str = "cursors";
-const TITLE: &str = "senseops journal cursors 1";
+/// Before the version, in the first line.
+const TITLE: &str = "senseops journal cursors ";
+const VERSION: u32 = 1;
 
 /// What the file was found to hold.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
     Cursors(BTreeMap<String, Mark>),
+    /// The file is of this version, which is not known here.
+    Newer(u32),
     Damaged,
     /// There is no file.
     Missing,
@@ -24,7 +28,7 @@ pub(crate) enum Stored {
 /// Reads the file.
 pub(crate) fn load(directory: &Path) -> io::Result<Stored> {
     match fs::read(directory.join(NAME)) {
-        Ok(bytes) => Ok(parse(&bytes).map_or(Stored::Damaged, Stored::Cursors)),
+        Ok(bytes) => Ok(parse(&bytes).unwrap_or(Stored::Damaged)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Stored::Missing),
         Err(error) => Err(error),
     }
@@ -41,7 +45,7 @@ pub(crate) fn store(files: &Files, directory: &Path, cursors: &BTreeMap<String, 
 }
 
 fn render(cursors: &BTreeMap<String, Mark>) -> String {
-    let mut text = format!("{TITLE}\n");
+    let mut text = format!("{TITLE}{VERSION}\n");
     for (name, mark) in cursors {
         let name = name.replace(['\n', '\r'], " ");
         // Writing to a string cannot fail.
@@ -52,7 +56,7 @@ fn render(cursors: &BTreeMap<String, Mark>) -> String {
     text
 }
 
-fn parse(bytes: &[u8]) -> Option<BTreeMap<String, Mark>> {
+fn parse(bytes: &[u8]) -> Option<Stored> {
     let text = str::from_utf8(bytes).ok()?;
     let at = text.strip_suffix('\n')?.rfind('\n')? + 1;
     let (body, last) = text.split_at_checked(at)?;
@@ -61,8 +65,10 @@ fn parse(bytes: &[u8]) -> Option<BTreeMap<String, Mark>> {
         return None;
     }
     let mut lines = body.lines();
-    lines.next().filter(|title| *title == TITLE)?;
-    lines.map(cursor).collect()
+    match lines.next()?.strip_prefix(TITLE)?.parse().ok()? {
+        VERSION => lines.map(cursor).collect::<Option<_>>().map(Stored::Cursors),
+        newer => Some(Stored::Newer(newer)),
+    }
 }
 
 fn cursor(line: &str) -> Option<(String, Mark)> {
@@ -94,7 +100,15 @@ mod tests {
     #[test]
     fn a_line_break_cannot_make_a_second_cursor_of_a_name() {
         let text = render(&BTreeMap::from([("a\n7 7 b".to_owned(), Mark::default())]));
-        assert_eq!(parse(text.as_bytes()), Some(BTreeMap::from([("a 7 7 b".to_owned(), Mark::default())])));
+        let one = Stored::Cursors(BTreeMap::from([("a 7 7 b".to_owned(), Mark::default())]));
+        assert_eq!(parse(text.as_bytes()), Some(one));
+    }
+
+    #[test]
+    fn a_file_of_a_newer_program_is_told_apart_from_damage() {
+        let body = "senseops journal cursors 2\nsomething new\n";
+        let text = format!("{body}crc32c {:08x}\n", crc32c::crc32c(body.as_bytes()));
+        assert_eq!(parse(text.as_bytes()), Some(Stored::Newer(2)));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use senseops_core::{Outcome, Settle, Timestamp};
+use senseops_core::host::{Hurry, Settle};
+use senseops_core::{Outcome, Timestamp};
 
 use crate::journal::{Mark, Position};
 use crate::recent::{Recent, Slot};
@@ -22,6 +23,12 @@ pub(crate) struct Disk<C> {
     pub held_from: Option<Mark>,
     /// When the writer began its present turn.
     pub busy_since: Option<Timestamp>,
+    /// Somebody waits for what is queued.
+    pub is_urgent: bool,
+    /// How somebody says so.
+    pub hurry: Hurry,
+    /// How much is written at once.
+    pub write_bytes: u64,
     /// Damaged segments that are set aside.
     pub quarantined: u64,
     damage: BTreeSet<(Position, u64)>,
@@ -38,16 +45,14 @@ pub(crate) struct Queue<C> {
 struct Taken {
     first: Mark,
     bytes: u64,
+    /// Of those whose outcome is not told yet.
+    settles: Vec<Settle>,
 }
 
 /// A chunk on its way to the disk.
 pub(crate) struct Pending<C> {
-    pub at: Mark,
-    pub events: u32,
-    pub bytes: u64,
-    pub appended: Timestamp,
-    pub chunk: C,
-    /// Nothing if the chunk was settled before.
+    pub slot: Slot<C>,
+    /// Who waits for it: nobody if it was settled before, and while it is written that is in the queue.
     pub settle: Option<Settle>,
 }
 
@@ -70,7 +75,8 @@ struct Listed {
 #[derive(Default)]
 pub(crate) struct StoredCursors {
     pub change: Change,
-    /// Where readers begin that are not known. The end, unless the file was damaged: then it may have known them.
+    /// Where readers begin that are not known. The end, unless the file was damaged: then it may have known them, until
+    /// those are stored that there are.
     pub unknown_begin: Option<Mark>,
 }
 
@@ -86,8 +92,11 @@ pub(crate) enum Change {
 }
 
 impl<C> Disk<C> {
-    pub(crate) fn new(segments: Segments, cursors: StoredCursors) -> Self {
+    pub(crate) fn new(segments: Segments, cursors: StoredCursors, write_bytes: u64) -> Self {
         Self {
+            is_urgent: false,
+            hurry: Hurry::none(),
+            write_bytes,
             queue: Queue::new(),
             segments,
             cursors,
@@ -123,28 +132,16 @@ impl<C> Disk<C> {
     }
 }
 
-impl<C> Pending<C> {
+impl<C> From<Slot<C>> for Pending<C> {
     /// What was held and is to be written after all.
-    pub(crate) fn settled(slot: &Slot<C>) -> Self
-    where
-        C: Clone,
-    {
-        let Slot { at, events, bytes, appended, chunk } = slot;
-        Self {
-            at: *at,
-            events: *events,
-            bytes: *bytes,
-            appended: *appended,
-            chunk: chunk.clone(),
-            settle: None,
-        }
+    fn from(slot: Slot<C>) -> Self {
+        Self { slot, settle: None }
     }
+}
 
-    pub(crate) fn settle(self, outcome: Outcome) {
-        if let Some(settle) = self.settle {
-            settle.settle(outcome);
-        }
-    }
+/// Tells everybody who waits for it the outcome. To be done where nobody waits for the lock.
+pub(crate) fn settle_all(settles: Vec<Settle>, outcome: Outcome) {
+    settles.into_iter().for_each(|settle| settle.settle(outcome));
 }
 
 impl<C> Queue<C> {
@@ -153,7 +150,7 @@ impl<C> Queue<C> {
     }
 
     pub(crate) fn push(&mut self, pending: Pending<C>) {
-        self.bytes += pending.bytes;
+        self.bytes += pending.slot.bytes;
         self.waiting.push_back(pending);
     }
 
@@ -173,7 +170,7 @@ impl<C> Queue<C> {
 
     /// The first chunk that is not on disk yet.
     pub(crate) fn first_unwritten(&self) -> Option<Mark> {
-        self.writing.as_ref().map(|taken| taken.first).or_else(|| Some(self.waiting.front()?.at))
+        self.writing.as_ref().map(|taken| taken.first).or_else(|| Some(self.waiting.front()?.slot.at))
     }
 
     /// Takes the oldest chunks: at least one if there are any, and no more than about `bytes`.
@@ -181,25 +178,41 @@ impl<C> Queue<C> {
         let mut sum = 0;
         let mut count = 0;
         for pending in &self.waiting {
-            if count > 0 && sum + pending.bytes > bytes {
+            if count > 0 && sum + pending.slot.bytes > bytes {
                 break;
             }
-            sum += pending.bytes;
+            sum += pending.slot.bytes;
             count += 1;
         }
-        let taken: Vec<_> = self.waiting.drain(..count).collect();
+        let mut taken: Vec<_> = self.waiting.drain(..count).collect();
         self.bytes -= sum;
-        self.writing = taken.first().map(|first| Taken { first: first.at, bytes: sum });
+        let settles = taken.iter_mut().filter_map(|pending| pending.settle.take()).collect();
+        self.writing = taken.first().map(|first| Taken { first: first.slot.at, bytes: sum, settles });
         taken
     }
 
-    /// What was taken is on disk, or has failed for good.
-    pub(crate) fn finish(&mut self) {
-        self.writing = None;
+    /// What was taken is on disk, or has failed for good. Gives those who wait for it.
+    pub(crate) fn finish(&mut self) -> Vec<Settle> {
+        self.writing.take().map(|taken| taken.settles).unwrap_or_default()
     }
 
-    pub(crate) fn take_all(&mut self) -> Vec<Pending<C>> {
-        self.take(u64::MAX)
+    /// Takes out what waits and is before this position. Gives those who wait for it.
+    pub(crate) fn take_passed(&mut self, position: Option<Position>) -> Vec<Settle> {
+        let mut passed = Vec::new();
+        while let Some(pending) = self.waiting.front()
+            && position.is_none_or(|position| pending.slot.at.position < position)
+        {
+            self.bytes -= pending.slot.bytes;
+            passed.extend(self.waiting.pop_front().and_then(|pending| pending.settle));
+        }
+        passed
+    }
+
+    /// Takes everything out. Gives those who wait for it.
+    pub(crate) fn clear(&mut self) -> Vec<Settle> {
+        let mut settles = self.finish();
+        settles.extend(self.take_passed(None));
+        settles
     }
 }
 

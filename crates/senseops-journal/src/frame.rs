@@ -3,9 +3,12 @@
 use std::io;
 
 use bytes::{Buf, BufMut};
-use senseops_core::Timestamp;
+use senseops_core::{BoxError, Timestamp, chain};
+use tracing::warn;
 
+use crate::codec::{Codec, Wants};
 use crate::journal::{Mark, Position};
+use crate::recent::Slot;
 
 /// The length of a header, which is also the length of the shortest frame.
 pub(crate) const HEADER_BYTES: usize = 68;
@@ -27,7 +30,9 @@ pub(crate) struct Header {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
     pub header: Header,
-    pub payload: &'a [u8],
+    /// See [`Frame::kinds`].
+    kinds: &'a [u8],
+    payload: &'a [u8],
     /// The length of the whole frame.
     pub len: usize,
 }
@@ -96,6 +101,21 @@ pub(crate) fn encode(
     Ok(())
 }
 
+/// Appends the frame of a chunk to `out`.
+///
+/// # Errors
+/// When kinds or payload are longer than four gibibytes.
+pub(crate) fn encode_chunk<C: 'static>(
+    out: &mut Vec<u8>,
+    segment: u64,
+    slot: &Slot<C>,
+    codec: &dyn Codec<C>,
+) -> io::Result<()> {
+    let Slot { at, events, bytes, appended, chunk } = slot;
+    let header = Header { segment, at: *at, appended: *appended, bytes: *bytes, events: *events };
+    encode(out, &header, &codec.kinds(chunk), |out| codec.encode(chunk, out))
+}
+
 /// Looks at the beginning of the bytes. With `segment`, only frames that carry this number are frames.
 pub(crate) fn step(bytes: &[u8], segment: Option<u64>) -> Step<'_> {
     if bytes.len() < HEADER_BYTES {
@@ -113,8 +133,8 @@ pub(crate) fn step(bytes: &[u8], segment: Option<u64>) -> Step<'_> {
     if crc32c::crc32c(body) != raw.body_crc {
         return Step::Damage(len);
     }
-    let (_kinds, payload) = body.split_at(raw.kinds);
-    Step::Frame(Frame { header: raw.header, payload, len })
+    let (kinds, payload) = body.split_at(raw.kinds);
+    Step::Frame(Frame { header: raw.header, kinds, payload, len })
 }
 
 /// The version of the frame that the bytes begin with, if it is sound and not of the version that is known here.
@@ -135,6 +155,36 @@ fn distance_to_magic(bytes: &[u8]) -> usize {
 fn sealed(bytes: &[u8]) -> Option<&[u8]> {
     let (sealed, mut crc) = bytes.get(..HEADER_BYTES)?.split_at(HEADER_BYTES - 4);
     (sealed.starts_with(&MAGIC) && crc.try_get_u32_le().ok()? == crc32c::crc32c(sealed)).then_some(sealed)
+}
+
+impl Frame<'_> {
+    /// The chunk in its place, or nothing there if no event in it is wanted.
+    pub(crate) fn slot<C: 'static>(
+        &self,
+        codec: &dyn Codec<C>,
+        wants: &Wants,
+    ) -> Result<Slot<Option<C>>, BoxError> {
+        let Header { at, appended, bytes, events, segment: _ } = self.header;
+        let mut kinds = self.kinds().peekable();
+        let is_wanted = kinds.peek().is_none() || kinds.any(|kind| wants(kind));
+        let chunk = is_wanted.then(|| codec.decode(self.payload)).transpose()?;
+        Ok(Slot { at, events, bytes, appended, chunk })
+    }
+
+    /// Says that [`Frame::slot`] failed.
+    pub(crate) fn warn(&self, error: &(dyn std::error::Error + 'static)) {
+        let position = self.header.at.position;
+        warn!(error = %chain(error), %position, "chunk in the journal cannot be decoded");
+    }
+
+    /// The kinds of its events.
+    fn kinds(&self) -> impl Iterator<Item = &str> {
+        let mut rest = self.kinds;
+        std::iter::from_fn(move || {
+            let len = rest.try_get_u16_le().ok()?;
+            str::from_utf8(rest.split_off(..usize::from(len))?).ok()
+        })
+    }
 }
 
 impl Raw {
@@ -190,8 +240,8 @@ mod tests {
         let bytes = frame(&HEADER, &["qlik.user_event", "target.up"], b"payload");
         let read = sound(&bytes);
         assert_eq!((read.header, read.payload, read.len), (HEADER, b"payload".as_slice(), bytes.len()));
-        let kinds = &bytes[HEADER_BYTES..read.len - read.payload.len()];
-        assert_eq!(kinds, b"\x0f\0qlik.user_event\x09\0target.up");
+        assert_eq!(read.kinds, b"\x0f\0qlik.user_event\x09\0target.up");
+        assert_eq!(read.kinds().collect::<Vec<_>>(), ["qlik.user_event", "target.up"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::cursor_file::{self, Stored};
 use crate::disk::{Disk, StoredCursors};
 use crate::files::Files;
-use crate::lock::{self, LockError, Owner};
+use crate::lock::{self, DirectoryLock, LockError, Owner};
 use crate::recover::{self, Depth, Failure};
 use crate::state::State;
 use crate::{ReaderStatus, quarantine, segment};
@@ -65,7 +65,7 @@ pub enum InspectError {
     /// A newer program wrote the journal.
     #[error("{} has format version {version}; this program knows version 1", path.display())]
     NewerVersion {
-        /// The segment.
+        /// A file of it.
         path: PathBuf,
         /// Its version.
         version: u32,
@@ -89,6 +89,14 @@ pub enum ForgetOfflineError {
     Damaged {
         /// The directory.
         path: PathBuf,
+    },
+    /// A newer program wrote the journal.
+    #[error("the cursors of the journal in {} have format version {version}; this program knows version 1", path.display())]
+    NewerVersion {
+        /// The directory.
+        path: PathBuf,
+        /// Their version.
+        version: u32,
     },
     /// The cursors cannot be read or stored.
     #[error("change the cursors of the journal in {}", path.display())]
@@ -120,10 +128,13 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
     let damaged = damaged.collect();
     let (places, cursors_damaged) = match stored {
         Stored::Cursors(places) => (places, false),
+        Stored::Newer(version) => {
+            return Err(InspectError::NewerVersion { path: path.join(cursor_file::NAME), version });
+        }
         Stored::Missing => (BTreeMap::new(), false),
         Stored::Damaged => (BTreeMap::new(), true),
     };
-    let disk = Disk::<()>::new(found.segments, StoredCursors::default());
+    let disk = Disk::<()>::new(found.segments, StoredCursors::default(), 0);
     let status = State::on_disk(u64::MAX, found.end, &places, disk).status(Timestamp::now());
     Ok(Inspection {
         in_use: owner != Owner::Nobody,
@@ -146,11 +157,14 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
 /// When a process uses the journal, the reader is not known, or the file of the cursors cannot be changed.
 pub fn forget_offline(path: &Path, name: &str) -> Result<(), ForgetOfflineError> {
     let failed = |source| ForgetOfflineError::File { path: path.into(), source };
-    let _lock = lock::lock(path)?;
+    let _lock = DirectoryLock::new(path)?;
     let mut places = match cursor_file::load(path).map_err(failed)? {
         Stored::Cursors(places) => places,
         Stored::Missing => BTreeMap::new(),
         Stored::Damaged => return Err(ForgetOfflineError::Damaged { path: path.into() }),
+        Stored::Newer(version) => {
+            return Err(ForgetOfflineError::NewerVersion { path: path.into(), version });
+        }
     };
     places.remove(name).ok_or_else(|| ForgetOfflineError::Unknown { name: name.to_owned() })?;
     cursor_file::store(&Files::Machine, path, &places).map_err(failed)

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use senseops_core::host::Hurry;
 use senseops_core::{Outcome, Receipt, Timestamp};
 use thiserror::Error;
 use tokio::sync::Notify;
 
 use crate::files::Files;
+use crate::recent::Removed;
 use crate::state::State;
-use crate::{Codec, DiskSettings, Lag, OpenError, Overflow, Reader, Writer, open};
+use crate::{Codec, DiskSettings, Lag, OpenError, Overflow, Reader, Wants, Writer, keeper, open};
 
 /// A bounded log with one cursor per reader. Cheap to clone; all clones are the same log.
 pub struct Journal<C>(pub(crate) Arc<Shared<C>>);
@@ -63,6 +65,8 @@ pub struct Status {
     pub writer_busy: Option<Duration>,
     /// Why the disk cannot be used now, if so.
     pub failure: Option<String>,
+    /// Why a reader cannot read from the disk now, if so. It waits until it can.
+    pub unreadable: Option<String>,
     /// Places on disk that were found damaged since the journal was opened; at most a thousand are counted.
     pub damaged: u64,
     /// Damaged segments that are set aside in the directory.
@@ -120,7 +124,11 @@ pub(crate) struct Shared<C> {
     pub freed: Notify,
     /// There is work for the writer.
     pub work: Condvar,
+    /// There is work for the [keeper](Journal::keep).
+    pub chores: Condvar,
     pub directory: Option<Arc<Directory<C>>>,
+    /// How chunks become bytes; `None` if they never do.
+    pub codec: Option<Arc<dyn Codec<C>>>,
     clock: Clock,
 }
 
@@ -143,7 +151,14 @@ pub(crate) struct Directory<C> {
 impl<C> Journal<C> {
     /// A journal in memory. Chunks are shared, not copied; after the end of the program they are gone.
     pub fn in_memory(max_bytes: u64) -> Self {
-        Self(Arc::new(Shared::new(State::in_memory(max_bytes), None)))
+        Self(Arc::new(Shared::new(State::in_memory(max_bytes), None, None)))
+    }
+
+    /// A journal in memory of which the [keeper](Self::keep) packs what waits for long.
+    pub fn packed_in_memory(max_bytes: u64, codec: impl Codec<C>) -> Self {
+        let mut state = State::in_memory(max_bytes);
+        state.packs = true;
+        Self(Arc::new(Shared::new(state, None, Some(Arc::new(codec)))))
     }
 
     /// Readers that may miss chunks miss those that are older than this.
@@ -175,6 +190,9 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
         let appended = self.0.lock().append(chunk, events, bytes, now);
         if appended.wake_writer {
             self.0.work.notify_one();
+        }
+        if appended.wake_keeper {
+            self.0.chores.notify_one();
         }
         self.0.appended.notify_waiters();
         // What was pushed out is dropped here, where nobody waits for the lock.
@@ -222,9 +240,21 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
     /// A reader of this name, one line of text. A known name goes on where it was; otherwise the reader begins with what
     /// is appended from now on.
     pub fn reader(&self, name: &str, overflow: Overflow) -> Reader<C> {
+        self.reader_of(name, overflow, Arc::new(|_kind| true))
+    }
+
+    /// A reader that need not get chunks of which it wants no event. Those that are bytes are passed unread, as if they
+    /// had been read and committed.
+    pub fn reader_of(&self, name: &str, overflow: Overflow, wants: Wants) -> Reader<C> {
         let id = self.0.lock().add_reader(name, overflow);
         self.0.work.notify_one();
-        Reader::new(Arc::clone(&self.0), id)
+        Reader::new(Arc::clone(&self.0), id, wants)
+    }
+
+    /// Does what takes time and is not the writer's: packs what waits for long in memory, and notices when the disk does
+    /// not answer. Returns when the journal is closed. Blocks, so it needs a thread of its own.
+    pub fn keep(&self) {
+        keeper::keep(&self.0);
     }
 
     /// The reader of this name goes and comes back at once, as when another takes its place: what it may not miss is
@@ -239,7 +269,7 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
     /// # Errors
     /// When no reader of this name is known, or it is attached.
     pub fn forget(&self, name: &str) -> Result<(), ForgetError> {
-        let released = self.0.lock().forget(name)?;
+        let released: Vec<Removed<C>> = self.0.lock().forget(name)?;
         self.0.work.notify_one();
         self.0.tell_of_room();
         drop(released);
@@ -267,6 +297,7 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
     pub fn close(&self) {
         self.0.lock().close();
         self.0.work.notify_one();
+        self.0.chores.notify_all();
         self.0.freed.notify_waiters();
     }
 }
@@ -279,21 +310,43 @@ impl Status {
 }
 
 impl<C> Shared<C> {
-    pub(crate) fn new(state: State<C>, directory: Option<Arc<Directory<C>>>) -> Self {
+    pub(crate) fn new(
+        state: State<C>,
+        directory: Option<Arc<Directory<C>>>,
+        codec: Option<Arc<dyn Codec<C>>>,
+    ) -> Self {
         Self {
             state: Mutex::new(state),
             appended: Notify::new(),
             freed: Notify::new(),
             work: Condvar::new(),
+            chores: Condvar::new(),
             directory,
+            codec,
             clock: Clock { opened: Timestamp::now(), since: Instant::now() },
+        }
+    }
+
+    /// Lets those who wait for a receipt wake the writer.
+    pub(crate) fn listen_to_the_hurried(self: &Arc<Self>)
+    where
+        C: Send + Sync + 'static,
+    {
+        let shared = Arc::downgrade(self);
+        let hurry = Hurry::new(move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.lock().hurry();
+                shared.work.notify_one();
+            }
+        });
+        if let Some(disk) = &mut self.lock().disk {
+            disk.hurry = hurry;
         }
     }
 
     /// The time by which chunks age.
     pub(crate) fn now(&self) -> Timestamp {
-        let passed = i64::try_from(self.clock.since.elapsed().as_nanos()).unwrap_or(i64::MAX);
-        Timestamp::from_nanos(self.clock.opened.as_nanos().saturating_add(passed))
+        self.clock.opened.saturating_add(self.clock.since.elapsed())
     }
 
     /// Wakes those who wait for room, if there is some.

@@ -1,7 +1,8 @@
 //! A bounded log with one cursor per reader, in memory or on disk.
 //!
 //! A [`Journal`] takes opaque chunks at one end; any number of [`Reader`]s take them at the other, each at its own
-//! pace. On disk a [`Writer`] brings the chunks to files, as bytes that a [`Codec`] makes of them.
+//! pace. On disk a [`Writer`] brings the chunks to files, as bytes that a [`Codec`] makes of them; in memory a
+//! [keeper](Journal::keep) packs as such bytes what waits for long.
 //!
 //! # Constraints
 //!
@@ -12,19 +13,22 @@
 //!    refused and old ones kept.
 //! 3. **Everything that a reader misses is counted**: what it read, what it missed and what it has still to read add
 //!    up to what was appended since the reader began.
-//! 4. **A receipt tells the truth.** In memory, `Stored` means appended. On disk it means synced; `Held` means that
-//!    the disk failed and the chunk is in memory only.
+//! 4. **A receipt tells the truth.** In memory, `Stored` means appended. On disk it means synced, or that no reader needs
+//!    the chunk any more; `Held` means that the disk failed and the chunk is in memory only.
 //! 5. **Readers see chunks in order**, each once unless they rewind or the program ends before a commit is stored. A
-//!    reader that goes away keeps its place until it comes back or is [forgotten](Journal::forget).
+//!    reader that goes away keeps its place until it comes back or is [forgotten](Journal::forget); in memory, for ten
+//!    minutes. One that is there twice is only there in its newer form.
 //! 6. **A position is used once**, through restarts and failures.
 //! 7. **A reader that keeps up never touches the disk**: recent chunks stay in memory.
 //! 8. **Damage stays where it is.** A flipped or cut byte costs the frames it hits. It never yields a wrong chunk, ends
 //!    the program, or costs a frame of another segment. It is counted, and a damaged segment is set aside rather than
 //!    deleted.
-//! 9. **A file that failed to be written or synced is not written or synced again**: what the kernel holds of it is
+//! 9. **A disk that hangs is a disk that failed**: nobody waits for it for longer than ten seconds, and what every reader
+//!    has leaves the queue of the writer when that gets long.
+//! 10. **A file that failed to be written or synced is not written or synced again**: what the kernel holds of it is
 //!    unknown. The journal goes on in memory and returns to disk, in a new file, when that works.
-//! 10. **Names are durable before anything depends on them**: whatever creates or renames a file syncs its directory.
-//! 11. No decision but the age limit depends on the clock of the machine, and that is asked only when the journal is
+//! 11. **Names are durable before anything depends on them**: whatever creates or renames a file syncs its directory.
+//! 12. No decision but the age limit depends on the clock of the machine, and that is asked only when the journal is
 //!     opened: setting it later ages nothing.
 //!
 //! # Format on disk
@@ -67,8 +71,8 @@
 //!
 //! **Append** puts the chunk into the recent ones in memory and, on disk, into the queue of the writer.
 //!
-//! **Write.** The writer takes what is queued, one `fsync` interval after the first of it or when it is about a
-//! mebibyte, and writes and syncs it at once. Readers that are new are stored before the first receipt that they
+//! **Write.** The writer takes what is queued, up to a segment, one `fsync` interval after the first of it, when it is as
+//! much as a segment, or when [somebody waits for it](senseops_core::Receipt::outcome_now), and writes and syncs it at once. Readers that are new are stored before the first receipt that they
 //! matter for. A segment that is large enough, or as old as an eighth of the age limit, is left for a new one. No space
 //! is reserved ahead: a write that finds none is told so in its receipts, and the end of a reserved file would be hard
 //! to tell from damage.
@@ -78,8 +82,12 @@
 //! and then what is appended goes to disk again. What readers have passed by then is not written; where it is the
 //! journal itself that has filled the disk, it is deleted first.
 //!
-//! **Read.** A reader takes recent chunks from memory. One that is further behind reads segments ahead, on a thread for
-//! blocking work. A segment that cannot be read is tried again for a few seconds before it counts as damaged.
+//! **Pack.** Of what is in memory only, what is beyond the newest 16 MiB becomes blocks: about 128 KiB of frames each, as
+//! on disk, compressed by LZ4. They are read, given up and deleted as a whole.
+//!
+//! **Read.** A reader takes recent chunks from memory. One that is further behind reads segments or blocks ahead, on a
+//! thread for blocking work, and passes chunks undecoded of whose kinds it wants none. A segment that is gone, or bytes
+//! that do not fit their checksum, are damage; any other error is waited out, and the status says so.
 //!
 //! **Commit** moves the cursor. Chunks that every reader has committed leave the memory at once; cursors are stored
 //! about once a second, and then segments are deleted that every stored cursor has passed. After a crash a reader
@@ -106,6 +114,7 @@
 //! # }
 //! ```
 
+mod block;
 mod codec;
 mod cursor;
 mod cursor_file;
@@ -114,6 +123,7 @@ mod files;
 mod frame;
 mod inspect;
 mod journal;
+mod keeper;
 mod lock;
 #[cfg(test)]
 mod model;
@@ -126,11 +136,12 @@ mod segment;
 mod state;
 mod writer;
 
-pub use codec::Codec;
-pub use cursor::{Lag, Overflow};
+pub use codec::{Codec, Wants};
+pub use cursor::Lag;
 pub use inspect::{DamagedPlace, ForgetOfflineError, InspectError, Inspection, forget_offline, inspect};
 pub use journal::{Entry, ForgetError, Journal, Position, ReaderStatus, Status};
-pub use lock::LockError;
+pub use lock::{DirectoryLock, LockError};
 pub use open::{DiskSettings, OpenError};
 pub use reader::{Reader, ReaderWatch};
+pub use senseops_core::host::Overflow;
 pub use writer::Writer;

@@ -18,7 +18,7 @@ const INSPECTION: Duration = Duration::from_millis(50);
 #[derive(Debug, Error)]
 pub enum LockError {
     /// Another process uses the directory.
-    #[error("the journal in {} is in use{}", path.display(), owner.map(|id| format!(" by process {id}")).unwrap_or_default())]
+    #[error("{} is in use{}", path.display(), owner.map(|id| format!(" by process {id}")).unwrap_or_default())]
     InUse {
         /// The directory.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum LockError {
         owner: Option<u32>,
     },
     /// The file of the lock cannot be used.
-    #[error("lock the journal: {}", path.display())]
+    #[error("lock {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -43,8 +43,30 @@ pub(crate) enum Owner {
     Process(Option<u32>),
 }
 
-/// Locks the directory until the file is dropped.
-pub(crate) fn lock(directory: &Path) -> Result<File, LockError> {
+/// A directory that this process alone uses, until this is dropped.
+#[derive(Debug)]
+pub struct DirectoryLock(File);
+
+impl DirectoryLock {
+    /// Makes this process the owner of the directory. Does blocking I/O.
+    ///
+    /// # Errors
+    /// When another process owns it, or the file of the lock cannot be used.
+    pub fn new(directory: &Path) -> Result<Self, LockError> {
+        lock(directory).map(Self)
+    }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child process that is being started may still have it open.
+        if let Err(error) = self.0.unlock() {
+            warn!(error = %chain(&error), "a directory stays locked");
+        }
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, LockError> {
     let path = directory.join(NAME);
     let failed = |source| LockError::File { path: path.clone(), source };
     let mut file = open(&path).map_err(failed)?;

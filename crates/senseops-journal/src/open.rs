@@ -1,7 +1,7 @@
 //! Opening the directory of a journal.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::cursor_file::{self, Stored};
 use crate::disk::{Change, Disk, StoredCursors};
 use crate::files::Files;
 use crate::journal::{Directory, Shared};
-use crate::lock::{self, LockError};
+use crate::lock::{DirectoryLock, LockError};
 use crate::recover::{self, Depth, Failure, Torn};
 use crate::state::State;
 use crate::{Codec, Journal, Writer, quarantine, segment};
@@ -61,29 +61,32 @@ pub enum OpenError {
     /// A newer program wrote the journal.
     #[error("{} has format version {version}; this program knows version 1: use the newer program, or let it deliver first what waits", path.display())]
     NewerVersion {
-        /// The segment.
+        /// A file of it.
         path: PathBuf,
         /// Its version.
         version: u32,
     },
 }
 
-pub(crate) fn open<C: Clone + 'static>(
+pub(crate) fn open<C: Clone + Send + Sync + 'static>(
     settings: DiskSettings,
     codec: Arc<dyn Codec<C>>,
     files: Files,
 ) -> Result<(Journal<C>, Writer<C>), OpenError> {
     let DiskSettings { path, max_bytes, fsync, max_age } = settings;
     files.create_directory(&path).map_err(|source| OpenError::Create { path: path.clone(), source })?;
-    let lock = lock::lock(&path)?;
+    let lock = DirectoryLock::new(&path)?;
     let found = recover::recover(&path, Depth::Heads)?;
-    if let Some(torn) = found.torn {
-        torn.cut();
+    for torn in found.torn {
+        torn.cut(&files);
     }
     let file_failed = |path: PathBuf| move |source| OpenError::File { path, source };
     let stored = cursor_file::load(&path).map_err(file_failed(path.join(cursor_file::NAME)))?;
     let (places, cursors) = match stored {
         Stored::Cursors(places) => (places, StoredCursors::default()),
+        Stored::Newer(version) => {
+            return Err(OpenError::NewerVersion { path: path.join(cursor_file::NAME), version });
+        }
         Stored::Missing if found.segments.oldest().is_none() => (BTreeMap::new(), StoredCursors::default()),
         // Cursors are stored before the first receipt, so somebody has deleted the file.
         Stored::Damaged | Stored::Missing => {
@@ -92,7 +95,8 @@ pub(crate) fn open<C: Clone + 'static>(
             (BTreeMap::new(), StoredCursors { change: Change::Moved, unknown_begin })
         }
     };
-    let mut disk = Disk::new(found.segments, cursors);
+    let segment_bytes = SEGMENT_BYTES.min(max_bytes / 8);
+    let mut disk = Disk::new(found.segments, cursors, segment_bytes);
     disk.quarantined = quarantine::list(&path).map_err(file_failed(path.clone()))?.len() as u64;
     for (name, offset) in found.damage {
         if disk.note_damage(name, offset) {
@@ -101,19 +105,19 @@ pub(crate) fn open<C: Clone + 'static>(
     }
     let mut state = State::on_disk(max_bytes, found.end, &places, disk);
     state.max_age = max_age;
-    let segment_bytes = SEGMENT_BYTES.min(max_bytes / 8);
-    let directory = Arc::new(Directory { path, codec, fsync, segment_bytes, files });
-    let shared = Arc::new(Shared::new(state, Some(Arc::clone(&directory))));
+    let directory = Arc::new(Directory { path, codec: Arc::clone(&codec), fsync, segment_bytes, files });
+    let shared = Arc::new(Shared::new(state, Some(Arc::clone(&directory)), Some(codec)));
+    shared.listen_to_the_hurried();
     Ok((Journal(Arc::clone(&shared)), Writer::new(shared, directory, lock)))
 }
 
 impl Torn {
     /// Cuts off what was never promised. If that fails it does no harm where it is: nothing is written behind it.
-    fn cut(&self) {
+    fn cut(&self, files: &Files) {
         let Self { path, bytes, sound_bytes } = self;
         let segment = path.display();
         let cut = if *sound_bytes == 0 {
-            fs::remove_file(path)
+            files.remove(path)
         } else {
             OpenOptions::new().write(true).open(path).and_then(|file| {
                 file.set_len(*sound_bytes)?;

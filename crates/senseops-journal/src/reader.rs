@@ -6,20 +6,20 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use senseops_core::chain;
+use senseops_core::{Outcome, chain};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
+use crate::disk::settle_all;
 use crate::journal::{Directory, Shared};
 use crate::recent::Slot;
-use crate::segment::{Progress, Scan, Segment, warn_of_damage};
-use crate::state::{Next, ReaderId};
-use crate::{Entry, Lag, Position};
+use crate::segment::{self, Progress, Scan, Segment, warn_of_damage};
+use crate::state::{Ahead, Next, ReaderId};
+use crate::{Entry, Lag, Position, Wants};
 
-/// A segment that cannot be read is tried so often again, because the cause may pass: too many open files, a disk that
-/// is away. Then it counts as damaged.
-const READ_ATTEMPTS: u32 = 5;
+/// How long a reader waits before it tries again to read a segment, since the cause may pass: too many open files, a disk
+/// that is away.
 const READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads a journal from where its name was last, see [`Journal::reader`](crate::Journal::reader).
@@ -28,12 +28,13 @@ const READ_PAUSE: Duration = Duration::from_secs(1);
 pub struct Reader<C> {
     shared: Arc<Shared<C>>,
     id: ReaderId,
+    wants: Wants,
     last: Arc<OnceLock<Last>>,
-    ahead: VecDeque<Slot<C>>,
+    ahead: VecDeque<Slot<Option<C>>>,
     scan: Option<Scan>,
-    /// Kept here rather than in a future, so that nothing is lost when `next` is dropped.
-    reading: Option<JoinHandle<Ahead<C>>>,
-    failed_reads: u32,
+    // Both are kept here rather than in a future, so that nothing is lost when `next` is dropped.
+    reading: Option<JoinHandle<Read<C>>>,
+    paused_until: Option<Instant>,
 }
 
 /// Looks at a reader from elsewhere. Cheap to clone. When the reader is gone, it shows how the reader was last.
@@ -51,27 +52,28 @@ struct Last {
 }
 
 /// What was read ahead.
-struct Ahead<C> {
-    slots: VecDeque<Slot<C>>,
+struct Read<C> {
+    place: Ahead,
+    slots: VecDeque<Slot<Option<C>>>,
     scan: Option<Scan>,
-    segment: Segment,
     /// Where damage begins.
     damage: Vec<u64>,
-    /// There is no more in the segment.
+    /// There is no more where it was read.
     is_end: bool,
     failure: Option<io::Error>,
 }
 
 impl<C: Clone + Send + Sync + 'static> Reader<C> {
-    pub(crate) fn new(shared: Arc<Shared<C>>, id: ReaderId) -> Self {
+    pub(crate) fn new(shared: Arc<Shared<C>>, id: ReaderId, wants: Wants) -> Self {
         Self {
             shared,
             id,
+            wants,
             last: Arc::default(),
             ahead: VecDeque::new(),
             scan: None,
             reading: None,
-            failed_reads: 0,
+            paused_until: None,
         }
     }
 
@@ -102,7 +104,7 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
         loop {
             match self.step() {
                 Next::Recent(entry) | Next::Ahead(entry) => return Some(entry),
-                Next::ReadAhead(segment, from) => self.read_ahead(segment, from).await,
+                Next::ReadAhead(place, from) => self.read_ahead(place, from).await,
                 Next::Wait => return None,
             }
         }
@@ -131,7 +133,7 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
     }
 
     fn stop_reading_ahead(&mut self) {
-        (self.ahead, self.scan, self.reading) = (VecDeque::new(), None, None);
+        (self.ahead, self.scan, self.reading, self.paused_until) = (VecDeque::new(), None, None, None);
     }
 
     /// Settles everything up to and including `position`: it does not come again. On disk this is stored within about
@@ -144,6 +146,7 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
         if committed.has_room {
             self.shared.freed.notify_waiters();
         }
+        settle_all(committed.passed, Outcome::Stored);
         // Dropped here, where nobody waits for the lock.
         drop(committed.released);
     }
@@ -154,64 +157,67 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
         self.shared.lock().rewind(self.id);
     }
 
-    async fn read_ahead(&mut self, segment: Segment, from: Position) {
+    async fn read_ahead(&mut self, place: Ahead, from: Position) {
+        if let Some(until) = self.paused_until {
+            sleep_until(until).await;
+            self.paused_until = None;
+        }
         let reading = self.reading.get_or_insert_with(|| {
-            let shared = Arc::clone(&self.shared);
-            let scan = self.scan.take().filter(|scan| scan.name == segment.name);
-            spawn_blocking(move || match &shared.directory {
-                Some(directory) => Ahead::read(scan, segment, from, directory),
-                None => Ahead::nothing(segment),
-            })
+            let (shared, place, wants) = (Arc::clone(&self.shared), place.clone(), Arc::clone(&self.wants));
+            let scan = self.scan.take();
+            spawn_blocking(move || Read::ahead(scan, place, from, &shared, &wants))
         });
-        let mut ahead = match reading.await {
-            Ok(ahead) => ahead,
+        let mut read = match reading.await {
+            Ok(read) => read,
             Err(error) if error.is_cancelled() => std::future::pending().await,
             // A panic of the codec. Trying again would panic again.
             Err(error) => {
-                warn!(error = %chain(&error), "reading the journal failed, the segment is skipped");
-                Ahead::nothing(segment)
+                warn!(error = %chain(&error), "reading the journal failed, what comes next is skipped");
+                Read::nothing(place)
             }
         };
         self.reading = None;
-        if let Some(error) = ahead.failure.take() {
-            if self.tries_again(&ahead.segment, &error) {
-                return sleep(READ_PAUSE).await;
+        if let (Some(error), Ahead::Segment(segment)) = (read.failure.take(), &read.place) {
+            if self.waits_for(segment, &error) {
+                self.paused_until = Some(Instant::now() + READ_PAUSE);
+                return;
             }
-            ahead = Ahead::nothing(segment);
-            ahead.damage.push(0);
+            read.damage.push(0);
         }
-        self.failed_reads = 0;
-        self.take_over(ahead);
+        self.take_over(read);
     }
 
-    /// Whether a segment is read again after an error.
-    fn tries_again(&mut self, segment: &Segment, error: &io::Error) -> bool {
-        let is_listed =
-            self.shared.lock().disk.as_ref().is_some_and(|disk| disk.segments.contains(segment.name));
-        self.failed_reads += 1;
-        let gives_up = error.kind() == io::ErrorKind::NotFound || self.failed_reads > READ_ATTEMPTS;
-        if is_listed && (gives_up || self.failed_reads == 1) {
-            warn!(error = %chain(error), segment = %segment.name, gives_up, "journal segment cannot be read");
-        }
-        // Otherwise it was deleted in the meantime, because it was too much or too old, and the books tell what is next.
-        !is_listed || !gives_up
-    }
-
-    fn take_over(&mut self, mut ahead: Ahead<C>) {
-        self.scan = ahead.scan;
-        let name = ahead.segment.name;
+    /// Whether a segment that could not be read may be read later. One that is gone may not, unless the books know that:
+    /// then they tell what is next.
+    fn waits_for(&self, segment: &Segment, error: &io::Error) -> bool {
         let mut state = self.shared.lock();
-        if let Some(disk) = &mut state.disk {
-            ahead.damage.retain(|offset| disk.note_damage(name, *offset));
+        let is_listed = state.disk.as_ref().is_some_and(|disk| disk.segments.contains(segment.name));
+        if !is_listed || error.kind() == io::ErrorKind::NotFound {
+            return !is_listed;
         }
-        if ahead.is_end && ahead.slots.is_empty() {
-            state.skip(self.id, ahead.segment.end);
+        let path =
+            self.shared.directory.as_ref().map(|directory| segment::path(&directory.path, segment.name));
+        let reason = format!("cannot read {}: {}", path.unwrap_or_default().display(), chain(error));
+        if state.note_unreadable(self.id, reason.clone()) {
+            warn!(error = reason, "reader of the journal waits for the disk");
+        }
+        true
+    }
+
+    fn take_over(&mut self, read: Read<C>) {
+        let Read { place, slots, scan, mut damage, is_end, failure: _ } = read;
+        let mut state = self.shared.lock();
+        if let (Ahead::Segment(segment), Some(disk)) = (&place, &mut state.disk) {
+            damage.retain(|offset| disk.note_damage(segment.name, *offset));
+        }
+        if is_end && slots.is_empty() {
+            state.skip(self.id, place.end());
         }
         drop(state);
-        if let Some(directory) = &self.shared.directory {
-            ahead.damage.iter().for_each(|offset| warn_of_damage(&directory.path, name, *offset));
+        if let (Ahead::Segment(segment), Some(directory)) = (&place, &self.shared.directory) {
+            damage.iter().for_each(|offset| warn_of_damage(&directory.path, segment.name, *offset));
         }
-        self.ahead = ahead.slots;
+        (self.ahead, self.scan) = (slots, scan);
     }
 }
 
@@ -257,41 +263,47 @@ impl<C> ReaderWatch<C> {
     }
 }
 
-impl<C: 'static> Ahead<C> {
-    fn nothing(segment: Segment) -> Self {
-        Self { slots: VecDeque::new(), scan: None, segment, damage: Vec::new(), is_end: true, failure: None }
+impl<C: 'static> Read<C> {
+    fn nothing(place: Ahead) -> Self {
+        Self { place, slots: VecDeque::new(), scan: None, damage: Vec::new(), is_end: true, failure: None }
     }
 
     /// Reads about a mebibyte of chunks from `from` on.
-    fn read(scan: Option<Scan>, segment: Segment, from: Position, directory: &Directory<C>) -> Self {
-        let opened = scan.map_or_else(|| Scan::open(&directory.path, segment.name), Ok);
-        let mut ahead = Self::nothing(segment);
-        ahead.failure = opened.and_then(|scan| ahead.fill(scan, from, directory)).err();
-        ahead
+    fn ahead(scan: Option<Scan>, place: Ahead, from: Position, shared: &Shared<C>, wants: &Wants) -> Self {
+        let mut read = Self::nothing(place.clone());
+        match (&place, &shared.directory, &shared.codec) {
+            (Ahead::Block(block), _, Some(codec)) => read.slots = block.unpack(from, &**codec, wants),
+            (Ahead::Segment(segment), Some(directory), _) => {
+                let scan = scan.filter(|scan| scan.name == segment.name);
+                let scan = scan.map_or_else(|| Scan::open(&directory.path, segment.name), Ok);
+                read.failure = scan.and_then(|scan| read.fill(scan, segment, from, (directory, wants))).err();
+            }
+            (Ahead::Block(_) | Ahead::Segment(_), _, _) => {}
+        }
+        read
     }
 
-    fn fill(&mut self, mut scan: Scan, from: Position, directory: &Directory<C>) -> io::Result<()> {
+    fn fill(
+        &mut self,
+        mut scan: Scan,
+        segment: &Segment,
+        from: Position,
+        (directory, wants): (&Directory<C>, &Wants),
+    ) -> io::Result<()> {
         let mut next = from;
         let mut progress = Progress::More;
         while progress == Progress::More && self.slots.is_empty() {
-            let segment = self.segment;
             progress = scan.advance(segment.bytes, |offset, frame| {
-                let header = frame.header;
-                if header.at.position >= segment.end.position {
+                let at = frame.header.at;
+                if at.position >= segment.end.position {
                     return false;
                 }
-                if header.at.position >= next {
-                    next = header.at.after(header.events).position;
-                    match directory.codec.decode(frame.payload) {
-                        Ok(chunk) => self.slots.push_back(Slot {
-                            at: header.at,
-                            events: header.events,
-                            bytes: header.bytes,
-                            appended: header.appended,
-                            chunk,
-                        }),
+                if at.position >= next {
+                    next = at.after(frame.header.events).position;
+                    match frame.slot(&*directory.codec, wants) {
+                        Ok(slot) => self.slots.push_back(slot),
                         Err(error) => {
-                            warn!(error = %chain(&*error), position = %header.at.position, "chunk in the journal cannot be decoded");
+                            frame.warn(&*error);
                             self.damage.push(offset);
                         }
                     }
@@ -303,7 +315,7 @@ impl<C: 'static> Ahead<C> {
         let sound_end = scan.sound_end;
         self.damage.extend(scan.damage.extract_if(.., |offset| *offset < sound_end));
         // What is behind the last chunk was never promised: a write failed there.
-        if self.is_end && next < self.segment.end.position {
+        if self.is_end && next < segment.end.position {
             self.damage.append(&mut scan.damage);
         }
         self.scan = Some(scan);
@@ -318,7 +330,7 @@ impl<C> Drop for Reader<C> {
             lag: state.lag(self.id, self.shared.now()),
             discarded: state.discarded(self.id),
         });
-        let released = state.remove_reader(self.id);
+        let released = state.remove_reader(self.id, self.shared.now());
         drop(state);
         self.shared.work.notify_one();
         self.shared.tell_of_room();

@@ -1,9 +1,10 @@
-//! The chunks that are still in memory: a contiguous run that ends with the newest.
+//! The chunks that are still in memory: a contiguous run that ends with the newest. The oldest may be packed.
 
 use std::collections::VecDeque;
 
 use senseops_core::Timestamp;
 
+use crate::block::Block;
 use crate::journal::{Entry, Mark, Position};
 
 /// A chunk in memory.
@@ -16,17 +17,36 @@ pub(crate) struct Slot<C> {
     pub chunk: C,
 }
 
-/// The recent chunks, oldest first.
+/// The recent chunks, oldest first: blocks, and behind them those that are as they were appended.
 pub(crate) struct Recent<C> {
-    slots: VecDeque<Kept<C>>,
-    bytes: u64,
-    /// Bytes of every slot there ever was.
+    blocks: Run<Block>,
+    slots: Run<Slot<C>>,
+}
+
+/// What was taken out of memory, to be dropped where nobody waits for it.
+#[expect(dead_code, reason = "nobody looks at it, but somebody drops it")]
+pub(crate) enum Removed<C> {
+    Slot(Slot<C>),
+    Block(Block),
+}
+
+/// Where a position leads in memory.
+pub(crate) enum Found<'a, C> {
+    Slot(&'a Slot<C>),
+    /// It is in this block, if anywhere.
+    Block(&'a Block),
+}
+
+/// Things that follow each other, with the bytes of any that are left.
+struct Run<T> {
+    list: VecDeque<Kept<T>>,
+    /// Bytes of everything there ever was.
     bytes_ever: u64,
 }
 
-struct Kept<C> {
-    slot: Slot<C>,
-    /// Bytes of every slot before this one.
+struct Kept<T> {
+    thing: T,
+    /// Bytes of everything before it.
     bytes_before: u64,
 }
 
@@ -45,57 +65,143 @@ impl<C> Slot<C> {
             appended: self.appended,
         }
     }
+
+    /// The same place with another chunk.
+    fn with<D>(&self, chunk: D) -> Slot<D> {
+        let Self { at, events, bytes, appended, chunk: _ } = *self;
+        Slot { at, events, bytes, appended, chunk }
+    }
+}
+
+impl<C> Slot<Option<C>> {
+    /// The place with its chunk, or alone if there is none.
+    pub(crate) fn take(mut self) -> Result<Slot<C>, Slot<()>> {
+        match self.chunk.take() {
+            Some(chunk) => Ok(self.with(chunk)),
+            None => Err(self.with(())),
+        }
+    }
 }
 
 impl<C> Recent<C> {
     pub(crate) fn new() -> Self {
-        Self { slots: VecDeque::new(), bytes: 0, bytes_ever: 0 }
+        Self { blocks: Run::new(), slots: Run::new() }
     }
 
     /// Adds the newest chunk.
     pub(crate) fn push(&mut self, slot: Slot<C>) {
-        let bytes_before = self.bytes_ever;
-        self.bytes += slot.bytes;
-        self.bytes_ever += slot.bytes;
-        self.slots.push_back(Kept { slot, bytes_before });
+        let bytes = slot.bytes;
+        self.slots.push(slot, bytes);
     }
 
-    pub(crate) fn oldest(&self) -> Option<&Slot<C>> {
-        self.slots.front().map(|kept| &kept.slot)
+    /// Puts a block in the place of the oldest slots, which must be what it was made of. If some of them are gone it
+    /// comes back.
+    pub(crate) fn pack(&mut self, block: Block) -> (Vec<Slot<C>>, Option<Block>) {
+        let is_current = self.slots.front().is_some_and(|slot| slot.at == block.first);
+        if !is_current {
+            return (Vec::new(), Some(block));
+        }
+        let mut packed = Vec::new();
+        while self.slots.front().is_some_and(|slot| slot.at.position < block.end.position) {
+            packed.extend(self.slots.pop_front());
+        }
+        let bytes = block.bytes();
+        self.blocks.push(block, bytes);
+        (packed, None)
     }
 
-    pub(crate) fn get(&self, position: Position) -> Option<&Slot<C>> {
-        self.kept(position).map(|kept| &kept.slot)
+    /// Where the oldest chunk is.
+    pub(crate) fn begin(&self) -> Option<Mark> {
+        let block = self.blocks.front().map(|block| block.first);
+        block.or_else(|| Some(self.slots.front()?.at))
     }
 
-    pub(crate) fn pop_oldest(&mut self) -> Option<Slot<C>> {
-        let slot = self.slots.pop_front()?.slot;
-        self.bytes -= slot.bytes;
-        Some(slot)
+    pub(crate) fn find(&self, position: Position) -> Option<Found<'_, C>> {
+        let slot = self.slot(position).map(|kept| Found::Slot(&kept.thing));
+        slot.or_else(|| self.block(position).map(|kept| Found::Block(&kept.thing)))
     }
 
-    /// The bytes of all chunks.
+    /// Takes the oldest out if this says so, which gets the end of it and when the newest of it was appended.
+    pub(crate) fn pop_oldest_if(&mut self, is_free: impl Fn(Mark, Timestamp) -> bool) -> Option<Removed<C>> {
+        match self.blocks.front() {
+            Some(block) => {
+                is_free(block.end, block.newest).then(|| self.blocks.pop_front())?.map(Removed::Block)
+            }
+            None => {
+                let oldest = self.slots.front()?;
+                is_free(oldest.end(), oldest.appended).then(|| self.slots.pop_front())?.map(Removed::Slot)
+            }
+        }
+    }
+
+    /// The bytes of all that is here.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        self.blocks.bytes() + self.unpacked_bytes()
+    }
+
+    /// The bytes of what is not packed.
+    pub(crate) fn unpacked_bytes(&self) -> u64 {
+        self.slots.bytes()
     }
 
     /// The bytes of the chunks from this position on.
     pub(crate) fn bytes_from(&self, position: Position) -> u64 {
-        match self.oldest() {
-            Some(oldest) if position <= oldest.at.position => self.bytes,
-            Some(_) | None => self.kept(position).map_or(0, |kept| self.bytes_ever - kept.bytes_before),
+        if self.begin().is_some_and(|begin| position <= begin.position) {
+            return self.bytes();
+        }
+        match (self.slot(position), self.block(position)) {
+            (Some(slot), _) => self.slots.bytes_ever - slot.bytes_before,
+            (None, Some(block)) => self.blocks.bytes_ever - block.bytes_before + self.slots.bytes(),
+            (None, None) => 0,
         }
     }
 
-    /// The chunks from this position on.
-    pub(crate) fn iter_from(&self, position: Position) -> impl Iterator<Item = &Slot<C>> {
-        let passed = self.slots.partition_point(|kept| kept.slot.at.position < position);
-        self.slots.range(passed..).map(|kept| &kept.slot)
+    /// The first block that has something from this position on.
+    pub(crate) fn block_from(&self, position: Position) -> Option<&Block> {
+        self.next_block(position).map(|kept| &kept.thing)
     }
 
-    fn kept(&self, position: Position) -> Option<&Kept<C>> {
-        let oldest = self.oldest()?.at.position;
+    /// The unpacked chunks from this position on.
+    pub(crate) fn slots_from(&self, position: Position) -> impl Iterator<Item = &Slot<C>> {
+        let passed = self.slots.list.partition_point(|kept| kept.thing.at.position < position);
+        self.slots.list.range(passed..).map(|kept| &kept.thing)
+    }
+
+    fn slot(&self, position: Position) -> Option<&Kept<Slot<C>>> {
+        let oldest = self.slots.front()?.at.position;
         let index = usize::try_from(position.0.checked_sub(oldest.0)?).ok()?;
-        self.slots.get(index)
+        self.slots.list.get(index)
+    }
+
+    fn block(&self, position: Position) -> Option<&Kept<Block>> {
+        self.next_block(position).filter(|kept| kept.thing.first.position <= position)
+    }
+
+    fn next_block(&self, position: Position) -> Option<&Kept<Block>> {
+        let passed = self.blocks.list.partition_point(|kept| kept.thing.end.position <= position);
+        self.blocks.list.get(passed)
+    }
+}
+
+impl<T> Run<T> {
+    fn new() -> Self {
+        Self { list: VecDeque::new(), bytes_ever: 0 }
+    }
+
+    fn push(&mut self, thing: T, bytes: u64) {
+        self.list.push_back(Kept { thing, bytes_before: self.bytes_ever });
+        self.bytes_ever += bytes;
+    }
+
+    fn front(&self) -> Option<&T> {
+        self.list.front().map(|kept| &kept.thing)
+    }
+
+    fn pop_front(&mut self) -> Option<T> {
+        self.list.pop_front().map(|kept| kept.thing)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.list.front().map_or(0, |kept| self.bytes_ever - kept.bytes_before)
     }
 }

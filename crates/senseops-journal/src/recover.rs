@@ -28,11 +28,11 @@ pub(crate) struct Found {
     pub end: Mark,
     /// Segments, and the offsets where damage begins.
     pub damage: Vec<(Position, u64)>,
-    /// What a crash left half-written.
-    pub torn: Option<Torn>,
+    /// What crashes left half-written.
+    pub torn: Vec<Torn>,
 }
 
-/// The torn end of the newest segment.
+/// The torn end of the newest segment with anything in it, or a newer one with nothing.
 pub(crate) struct Torn {
     pub path: PathBuf,
     pub bytes: u64,
@@ -82,7 +82,8 @@ pub(crate) fn recover(directory: &Path, depth: Depth) -> Result<Found, Failure> 
         if behind.is_none() {
             found.end = survey.end();
             let Survey { bytes, sound_bytes, .. } = survey;
-            found.torn = (sound_bytes < bytes || bytes == 0).then_some(Torn { path, bytes, sound_bytes });
+            let is_torn = sound_bytes < bytes || bytes == 0;
+            found.torn.extend(is_torn.then_some(Torn { path, bytes, sound_bytes }));
         }
         newest_first.extend(survey.segment(name, behind));
         behind = survey.first.or(behind);

@@ -1,28 +1,33 @@
 //! What a journal knows, under one lock: pure bookkeeping without I/O and without a clock.
 
 mod look;
+mod packing;
 mod readers;
 mod writing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use senseops_core::host::Overflow;
 use senseops_core::{Outcome, Receipt, Timestamp};
 
-use crate::cursor::{Cursor, Overflow};
+use crate::block::Block;
+use crate::cursor::Cursor;
 use crate::disk::{Disk, Pending};
 use crate::journal::{Mark, Position};
-use crate::recent::{Recent, Slot};
+use crate::recent::{Found, Recent, Removed, Slot};
 use crate::segment::Segment;
 
-pub(crate) use readers::{Next, ReaderId};
+pub(crate) use readers::{Ahead, Next, ReaderId};
+pub(crate) use writing::Held;
 
 /// How much of a journal on disk stays in memory.
 const RECENT_BYTES: u64 = 32 * 1024 * 1024;
 /// How much of it may be in memory while the disk fails: as much as a journal in memory usually takes.
 const HELD_BYTES: u64 = 256 * 1024 * 1024;
-/// The writer is woken early when so much waits, and takes about so much at once.
-const WRITE_BYTES: u64 = 1024 * 1024;
+/// How long a journal in memory keeps the place of a reader that is gone. A configuration that was repaired by then
+/// costs nothing; a sink that was removed for good does not take memory for ever.
+const ABSENT_IN_MEMORY: Duration = Duration::from_mins(10);
 
 /// Everything that changes.
 pub(crate) struct State<C> {
@@ -33,25 +38,36 @@ pub(crate) struct State<C> {
     recent: Recent<C>,
     readers: BTreeMap<ReaderId, Cursor>,
     /// The places of readers that are not there, by name.
-    absent: BTreeMap<String, Cursor>,
+    absent: BTreeMap<String, Absent>,
     next_id: ReaderId,
+    /// Whether a backlog in memory is packed.
+    pub packs: bool,
     pub disk: Option<Disk<C>>,
     closed: bool,
     /// Nothing more is appended.
     pub sealed: bool,
 }
 
+/// The place of a reader that is not there.
+struct Absent {
+    cursor: Cursor,
+    /// When it is forgotten, if ever.
+    until: Option<Timestamp>,
+}
+
 /// What appending led to.
 pub(crate) struct Appended<C> {
     pub receipt: Receipt,
     pub wake_writer: bool,
+    pub wake_keeper: bool,
     /// What was pushed out of memory.
-    pub evicted: Vec<Slot<C>>,
+    pub evicted: Vec<Removed<C>>,
 }
 
 /// Where a position leads.
 enum Place<'a, C> {
     Recent(&'a Slot<C>),
+    Block(&'a Block),
     Segment(Segment),
     /// Nowhere; the next thing that is kept is here.
     Gap(Mark),
@@ -68,6 +84,7 @@ impl<C> State<C> {
             readers: BTreeMap::new(),
             absent: BTreeMap::new(),
             next_id: 0,
+            packs: false,
             disk: None,
             closed: false,
             sealed: false,
@@ -79,10 +96,11 @@ impl<C> State<C> {
         // Positions are used once, even if the frames that used them are gone.
         let end = places.values().fold(end, |end, mark| end.max(*mark));
         let parked = |(name, mark): (&String, &Mark)| {
-            (name.clone(), Cursor::new(name.clone(), Overflow::DropOldest, *mark))
+            let cursor = Cursor::new(name.clone(), Overflow::DropOldest, *mark);
+            (name.clone(), Absent { cursor, until: None })
         };
         let absent = places.iter().map(parked).collect();
-        Self { end, absent, disk: Some(disk), ..Self::in_memory(max_bytes) }
+        Self { end, absent, packs: true, disk: Some(disk), ..Self::in_memory(max_bytes) }
     }
 
     /// How much may be in memory.
@@ -103,7 +121,7 @@ impl<C> State<C> {
     }
 
     fn cursors(&self) -> impl Iterator<Item = &Cursor> {
-        self.readers.values().chain(self.absent.values())
+        self.readers.values().chain(self.absent.values().map(|absent| &absent.cursor))
     }
 
     /// Where the slowest reader is, or those that are absent.
@@ -121,10 +139,12 @@ impl<C> State<C> {
         if position >= self.end.position {
             return Place::End;
         }
-        if let Some(slot) = self.recent.get(position) {
-            return Place::Recent(slot);
+        match self.recent.find(position) {
+            Some(Found::Slot(slot)) => return Place::Recent(slot),
+            Some(Found::Block(block)) => return Place::Block(block),
+            None => {}
         }
-        let recent = self.recent.oldest().map_or(self.end, |slot| slot.at);
+        let recent = self.recent.begin().unwrap_or(self.end);
         match self.disk.as_ref().and_then(|disk| disk.segments.next_from(position)) {
             Some(segment) if segment.first.position <= position => Place::Segment(*segment),
             Some(segment) if segment.first.position < recent.position => Place::Gap(segment.first),
@@ -133,7 +153,7 @@ impl<C> State<C> {
     }
 
     fn is_kept(&self, position: Position) -> bool {
-        matches!(self.locate(position), Place::Recent(_) | Place::Segment(_))
+        matches!(self.locate(position), Place::Recent(_) | Place::Block(_) | Place::Segment(_))
     }
 }
 
@@ -146,9 +166,10 @@ impl<C> State<C> {
         let mut result = Appended {
             receipt: Receipt::known(Outcome::Stored),
             wake_writer: false,
+            wake_keeper: false,
             evicted: self.expire_recent(now),
         };
-        let (at, early) = (self.end, self.write_bytes());
+        let (at, early, was_packing_due) = (self.end, self.write_bytes(), self.is_packing_due());
         if self.closed || self.sealed {
             result.receipt = Receipt::known(Outcome::Lost);
             return result;
@@ -161,7 +182,8 @@ impl<C> State<C> {
             result.receipt = Receipt::known(Outcome::Lost);
             return result;
         }
-        self.end = at.after(events);
+        let slot = Slot { at, events, bytes, appended: now, chunk };
+        self.end = slot.end();
         match &mut self.disk {
             None => {}
             Some(disk) if disk.failure.is_some() => {
@@ -169,20 +191,20 @@ impl<C> State<C> {
                 result.receipt = Receipt::known(Outcome::Held);
             }
             Some(disk) => {
-                let (settle, receipt) = Receipt::pending();
+                let (settle, receipt) = Receipt::pending(disk.hurry.clone());
                 let before = disk.queue.waiting_bytes();
                 result.wake_writer = disk.queue.is_empty() || (before < early && before + bytes >= early);
                 result.receipt = receipt;
-                let (appended, settle) = (now, Some(settle));
-                disk.queue.push(Pending { at, events, bytes, appended, chunk: chunk.clone(), settle });
+                disk.queue.push(Pending { slot: slot.clone(), settle: Some(settle) });
             }
         }
-        self.recent.push(Slot { at, events, bytes, appended: now, chunk });
+        self.recent.push(slot);
+        result.wake_keeper = !was_packing_due && self.is_packing_due();
         result
     }
 
     /// Pushes out what may be pushed out, if that makes enough room.
-    fn make_room(&mut self, bytes: u64, evicted: &mut Vec<Slot<C>>) -> bool {
+    fn make_room(&mut self, bytes: u64, evicted: &mut Vec<Removed<C>>) -> bool {
         if !self.disk_takes(bytes, self.max_bytes, self.recent_bytes()) {
             return false;
         }
@@ -194,23 +216,28 @@ impl<C> State<C> {
         }
         let recent_bytes = self.recent_bytes();
         while self.recent.bytes() + bytes > recent_bytes
-            && let Some(slot) = self.recent.pop_oldest()
+            && let Some(oldest) = self.recent.pop_oldest_if(|_, _| true)
         {
-            evicted.push(slot);
+            evicted.push(oldest);
         }
         true
     }
 
-    /// Takes out of memory what is too old, unless somebody needs it who may not miss it.
-    pub(crate) fn expire_recent(&mut self, now: Timestamp) -> Vec<Slot<C>> {
+    /// Takes out of memory what is too old, unless somebody needs it who may not miss it, and forgets places that are
+    /// not kept any longer.
+    pub(crate) fn expire_recent(&mut self, now: Timestamp) -> Vec<Removed<C>> {
         let mut expired = Vec::new();
+        if self.absent.values().any(|absent| absent.is_over(now)) {
+            self.absent.retain(|_, absent| !absent.is_over(now));
+            expired = self.release();
+        }
         if let Some(limit) = self.age_limit(now) {
             let pinned = self.pinned_recent_from();
-            let is_free = |slot: &Slot<C>| {
-                slot.appended < limit && pinned.is_none_or(|pinned| slot.at.position < pinned)
+            let is_free = |end: Mark, newest: Timestamp| {
+                newest < limit && pinned.is_none_or(|pinned| end.position <= pinned)
             };
-            while self.recent.oldest().is_some_and(is_free) {
-                expired.extend(self.recent.pop_oldest());
+            while let Some(oldest) = self.recent.pop_oldest_if(is_free) {
+                expired.push(oldest);
             }
         }
         expired
@@ -218,8 +245,7 @@ impl<C> State<C> {
 
     /// What was appended before this is too old.
     fn age_limit(&self, now: Timestamp) -> Option<Timestamp> {
-        let age = i64::try_from(self.max_age?.as_nanos()).unwrap_or(i64::MAX);
-        Some(Timestamp::from_nanos(now.as_nanos().saturating_sub(age)))
+        Some(now.saturating_sub(self.max_age?))
     }
 
     /// Whether a chunk of this size fits once readers have caught up.
@@ -256,5 +282,11 @@ impl<C> State<C> {
             || self.slowest_blocking().map_or(0, |position| disk.segments.bytes_needed_from(position));
         unwritten <= max_queued
             && (disk.segments.bytes() + unwritten <= max_bytes || pinned() + unwritten <= max_bytes)
+    }
+}
+
+impl Absent {
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
     }
 }

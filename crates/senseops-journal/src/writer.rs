@@ -5,7 +5,6 @@ mod directory;
 mod tests;
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -15,13 +14,15 @@ use senseops_core::{Outcome, Timestamp, chain};
 use thiserror::Error;
 use tracing::{debug, info, warn};
 
-use crate::Position;
-use crate::disk::{Change, Pending};
+use crate::codec::Wants;
+use crate::disk::{Change, Pending, settle_all};
 use crate::files::NewFile;
-use crate::frame::{self, Header};
-use crate::journal::{Directory, Shared};
+use crate::frame;
+use crate::journal::{Directory, Position, Shared};
+use crate::lock::DirectoryLock;
+use crate::recent::Slot;
 use crate::segment::Segment;
-use crate::state::State;
+use crate::state::{Held, State};
 
 /// How often cursors are stored while they move.
 const CURSOR_INTERVAL: Duration = Duration::from_secs(1);
@@ -31,7 +32,7 @@ const RETRY_INTERVALS: u32 = 100;
 const MIN_RETRY: Duration = Duration::from_millis(100);
 const MAX_RETRY: Duration = Duration::from_secs(10);
 /// What the buffer may keep for the next batch.
-const BUFFER_BYTES: usize = 2 * 1024 * 1024;
+const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Writes what is appended to a journal on disk.
 ///
@@ -40,8 +41,8 @@ const BUFFER_BYTES: usize = 2 * 1024 * 1024;
 pub struct Writer<C> {
     shared: Arc<Shared<C>>,
     directory: Arc<Directory<C>>,
-    /// Locked as long as the directory is in use.
-    lock: File,
+    /// Held as long as the directory is in use.
+    _lock: DirectoryLock,
     active: Option<Active>,
     /// Segments that the books do not know and that are still there: one that failed before anything in it was promised,
     /// and those that could not be deleted. They go before the disk is used again, or they would fill it.
@@ -80,12 +81,12 @@ struct DiskError {
 }
 
 impl<C: Clone + 'static> Writer<C> {
-    pub(crate) fn new(shared: Arc<Shared<C>>, directory: Arc<Directory<C>>, lock: File) -> Self {
+    pub(crate) fn new(shared: Arc<Shared<C>>, directory: Arc<Directory<C>>, lock: DirectoryLock) -> Self {
         let cursors_due = Instant::now();
         Self {
             shared,
             directory,
-            lock,
+            _lock: lock,
             active: None,
             undeleted: Vec::new(),
             buffer: Vec::new(),
@@ -155,22 +156,25 @@ impl<C: Clone + 'static> Writer<C> {
             // A reader that is not stored would miss after a crash what a receipt promises.
             None => self.tidy(Change::Named).and_then(|()| self.store(&batch)),
         };
-        // Whoever learns that a chunk is held finds the reason in the status.
-        let held = stored.as_ref().err().map(|error| self.fail(error)).unwrap_or_default();
-        let outcome = if stored.is_ok() { Outcome::Stored } else { Outcome::Held };
-        batch.into_iter().chain(held).for_each(|pending| pending.settle(outcome));
-        if stored.is_ok()
-            && let Err(error) = self.tidy_up(is_last)
-        {
-            self.fail(&error).into_iter().for_each(|pending| pending.settle(Outcome::Held));
+        drop(batch);
+        if let Err(error) = stored.and_then(|()| self.tidy_up(is_last)) {
+            self.fail(&error);
+        } else if self.retry_due.is_none() && self.has_failed() {
+            // It only took longer than the keeper was willing to wait.
+            self.retry_due = Some(Instant::now());
         }
         self.shared.lock().end_turn();
         self.shared.tell_of_room();
     }
 
+    fn has_failed(&self) -> bool {
+        self.shared.lock().disk.as_ref().is_some_and(|disk| disk.failure.is_some())
+    }
+
     /// Writes and syncs the batch.
     fn store(&mut self, batch: &[Pending<C>]) -> Result<(), DiskError> {
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(()) };
+        let (first, last) = (&first.slot, &last.slot);
         let mut active = match self.active.take() {
             Some(active) if !self.is_left(&active, first.appended) => active,
             Some(_) | None => self.begin_segment(first)?,
@@ -180,13 +184,14 @@ impl<C: Clone + 'static> Writer<C> {
                 let written = Segment {
                     name: active.name,
                     first: first.at,
-                    end: last.at.after(last.events),
+                    end: last.end(),
                     oldest: first.appended,
                     newest: last.appended,
                     bytes,
                 };
                 self.active = Some(active);
-                self.shared.lock().wrote(written);
+                let waiting = self.shared.lock().wrote(written);
+                settle_all(waiting, Outcome::Stored);
                 Ok(())
             }
             Err(error) => {
@@ -203,7 +208,7 @@ impl<C: Clone + 'static> Writer<C> {
             || max_age.is_some_and(|max_age| now.since(active.oldest) >= max_age / 8)
     }
 
-    fn begin_segment(&self, first: &Pending<C>) -> Result<Active, DiskError> {
+    fn begin_segment(&self, first: &Slot<C>) -> Result<Active, DiskError> {
         let name = first.at.position;
         let file = self.directory.create_segment(name)?;
         Ok(Active { file, name, number: fastrand::u64(..), oldest: first.appended, bytes: 0 })
@@ -224,11 +229,8 @@ impl<C: Clone + 'static> Writer<C> {
 
     fn encode(&mut self, batch: &[Pending<C>], number: u64) -> io::Result<u64> {
         self.buffer.clear();
-        let codec = &self.directory.codec;
-        for Pending { at, events, bytes, appended, chunk, settle: _ } in batch {
-            let header =
-                Header { segment: number, at: *at, appended: *appended, bytes: *bytes, events: *events };
-            frame::encode(&mut self.buffer, &header, &codec.kinds(chunk), |out| codec.encode(chunk, out))?;
+        for pending in batch {
+            frame::encode_chunk(&mut self.buffer, number, &pending.slot, &*self.directory.codec)?;
         }
         u64::try_from(self.buffer.len()).map_err(io::Error::other)
     }
@@ -293,8 +295,8 @@ impl<C: Clone + 'static> Writer<C> {
         }
     }
 
-    /// Goes on in memory. Gives what waited for the disk.
-    fn fail(&mut self, error: &DiskError) -> Vec<Pending<C>> {
+    /// Goes on in memory.
+    fn fail(&mut self, error: &DiskError) {
         self.active = None;
         let reason = chain(error).to_string();
         if self.retry_due.is_none() {
@@ -304,7 +306,9 @@ impl<C: Clone + 'static> Writer<C> {
         }
         let pause = (self.directory.fsync * RETRY_INTERVALS).clamp(MIN_RETRY, MAX_RETRY);
         self.retry_due = Some(Instant::now() + pause);
-        self.shared.lock().hold(reason)
+        // Whoever learns that a chunk is held finds the reason in the status.
+        let waiting = self.shared.lock().hold(reason);
+        settle_all(waiting, Outcome::Held);
     }
 
     /// Goes back to disk if that works again.
@@ -324,16 +328,31 @@ impl<C: Clone + 'static> Writer<C> {
             self.store_cursors()?;
         }
         self.directory.probe()?;
-        loop {
-            let held = self.shared.lock().take_held();
-            if held.is_empty() {
-                break;
-            }
+        while let Some(held) = self.next_held() {
             self.store(&held)?;
         }
         self.retry_due = None;
         info!("journal is on disk again");
         Ok(())
+    }
+
+    /// What is to be written next of what was held; `None` if there is no more.
+    fn next_held(&self) -> Option<Vec<Pending<C>>> {
+        let everything: Wants = Arc::new(|_kind| true);
+        loop {
+            let held = self.shared.lock().take_held();
+            let (block, from) = match held {
+                Held::Chunks(chunks) => return Some(chunks),
+                Held::Packed(block, from) => (block, from),
+                Held::Nothing => return None,
+            };
+            let slots = block.unpack(from, &*self.directory.codec, &everything).into_iter();
+            let chunks: Vec<_> = slots.filter_map(|slot| slot.take().ok()).map(Pending::from).collect();
+            if !chunks.is_empty() {
+                return Some(chunks);
+            }
+            self.shared.lock().give_up_held(block.end);
+        }
     }
 
     /// Does one turn without waiting. False if nothing was queued.
@@ -364,15 +383,9 @@ impl<C> Drop for Writer<C> {
             state.is_closed() && state.disk.as_ref().is_none_or(|disk| disk.queue.first_unwritten().is_none())
         };
         if !is_done {
-            let held = self.shared.lock().hold("the writer of the journal has ended".to_owned());
-            for pending in held {
-                pending.settle(Outcome::Held);
-            }
+            let waiting = self.shared.lock().hold("the writer of the journal has ended".to_owned());
+            settle_all(waiting, Outcome::Held);
             self.shared.freed.notify_waiters();
-        }
-        // Closing the file is not enough: a child process that is being started may still have it open.
-        if let Err(error) = self.lock.unlock() {
-            warn!(error = %chain(&error), "directory of the journal stays locked");
         }
     }
 }

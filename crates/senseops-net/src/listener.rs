@@ -209,7 +209,7 @@ fn report(ended: Result<(), JoinError>) {
 mod tests {
     use axum::Router;
     use axum::routing::get;
-    use senseops_core::ShutdownTrigger;
+    use senseops_core::host::ShutdownTrigger;
     use senseops_sim::{Certificate, Pki};
 
     use super::*;

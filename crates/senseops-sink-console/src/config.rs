@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use senseops_core::{Build, BuildError, PlanError, PlannedSink, Sink, SinkConfig, SinkFactory};
+use senseops_core::{Build, BuildError, Plugin, Sink, async_trait};
 use serde::Deserialize;
 
 use crate::ConsoleSink;
@@ -27,18 +26,14 @@ pub enum Format {
     Json,
 }
 
-impl SinkConfig for ConsoleConfig {
+#[async_trait]
+impl Plugin for ConsoleConfig {
+    type Component = Arc<dyn Sink>;
+
     const TYPE: &'static str = "console";
     const ABOUT: &'static str = "Prints events to standard output, one line each";
     const SAMPLE: &'static str = include_str!("../sample.yaml");
 
-    fn plan(self) -> Result<Vec<PlannedSink>, PlanError> {
-        Ok(vec![PlannedSink::single(self)])
-    }
-}
-
-#[async_trait]
-impl SinkFactory for ConsoleConfig {
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         Ok(Arc::new(ConsoleSink::stdout(self.format)))
     }

@@ -17,4 +17,5 @@ mod pretty;
 mod sink;
 
 pub use config::{ConsoleConfig, Format};
+pub use pretty::Pretty;
 pub use sink::ConsoleSink;

@@ -7,10 +7,11 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use senseops_core::{Body, Event, Fields, Level, Severity, Timestamp, Value};
 
-/// An event, shown as one line without a line break.
-pub(crate) struct Pretty<'a> {
-    pub(crate) event: &'a Event,
-    pub(crate) is_coloured: bool,
+/// An event, shown as one line for eyes, without a line break. No text in it can control a terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Pretty<'a> {
+    event: &'a Event,
+    is_coloured: bool,
 }
 
 /// How a part of the line looks on a terminal.
@@ -47,6 +48,18 @@ impl Display for Pretty<'_> {
             write!(f, " {:?}", self.event.message())?;
         }
         self.fields(f, &mut Vec::new(), self.event.fields())
+    }
+}
+
+impl<'a> Pretty<'a> {
+    /// Without colour.
+    pub fn plain(event: &'a Event) -> Self {
+        Self { event, is_coloured: false }
+    }
+
+    /// With the escape sequences of terminals.
+    pub fn coloured(event: &'a Event) -> Self {
+        Self { event, is_coloured: true }
     }
 }
 

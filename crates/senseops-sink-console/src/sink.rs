@@ -4,8 +4,7 @@ use std::env;
 use std::fmt;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use async_trait::async_trait;
-use senseops_core::{Accepts, Batch, BoxError, Sink, WriteError};
+use senseops_core::{Accepts, Batch, BoxError, Sink, WriteError, async_trait};
 use tokio::io::{AsyncWrite, AsyncWriteExt, Stdout};
 use tokio::sync::Mutex;
 
@@ -41,7 +40,8 @@ impl<W> ConsoleSink<W> {
         let mut lines = Vec::with_capacity(TYPICAL_LINE_BYTES * batch.len());
         for event in batch.iter() {
             match self.format {
-                Format::Pretty => write!(lines, "{}", Pretty { event, is_coloured: self.is_coloured })?,
+                Format::Pretty if self.is_coloured => write!(lines, "{}", Pretty::coloured(event))?,
+                Format::Pretty => write!(lines, "{}", Pretty::plain(event))?,
                 Format::Json => serde_json::to_writer(&mut lines, event)?,
             }
             lines.push(b'\n');

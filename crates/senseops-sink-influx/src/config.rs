@@ -1,15 +1,15 @@
 //! What an operator writes about an InfluxDB.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use senseops_core::settings::{Secret, Warning};
-use senseops_core::{PlanError, PlannedSink, SinkConfig};
+use senseops_core::{Build, BuildError, PlanError, Planned, Plugin, Sink, async_trait};
 use senseops_dialect::{IncludedDocs, InfluxDialect, Naming};
 use senseops_net::{Endpoint, Login, TlsSettings};
 use serde::Deserialize;
 
 use crate::settings::{Influx, Name, Retention, Username};
-use crate::sink::InfluxFactory;
 
 /// A database of an InfluxDB 1.x.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -98,15 +98,22 @@ impl Default for InfluxConfig {
     }
 }
 
-impl SinkConfig for InfluxConfig {
+#[async_trait]
+impl Plugin for InfluxConfig {
+    type Component = Arc<dyn Sink>;
+
     const TYPE: &'static str = "influx";
     const ABOUT: &'static str =
         "Writes events to InfluxDB 1.x, under the names that Butler SOS dashboards know";
     const SAMPLE: &'static str = include_str!("../sample.yaml");
 
-    fn plan(self) -> Result<Vec<PlannedSink>, PlanError> {
+    async fn build(&self, build: Build) -> Result<Arc<dyn Sink>, BuildError> {
+        self.sink(build).await
+    }
+
+    fn plan(self) -> Result<Vec<Planned<Arc<dyn Sink>>>, PlanError> {
         self.login()?;
-        Ok(vec![PlannedSink::single(InfluxFactory::new(self))])
+        Ok(vec![Planned::single(self)])
     }
 
     fn warnings(&self) -> Vec<Warning> {

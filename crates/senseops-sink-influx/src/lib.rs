@@ -5,11 +5,11 @@
 //! event, so writing twice stores once.
 //!
 //! ```
-//! use senseops_core::PlanSinks;
+//! use senseops_core::host::IntoComponents;
 //! use senseops_sink_influx::InfluxConfig;
 //!
 //! let config: InfluxConfig = serde_json::from_str(r#"{ "url": "http://influx:8086", "database": "senseops" }"#)?;
-//! assert_eq!(config.plan_sinks()?.len(), 1);
+//! assert_eq!(config.into_components()?.len(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -7,7 +7,7 @@
 //! Series are counted over a rolling day, in halves: one that had no point in this half and the one before is forgotten.
 //! So users who are gone make room for new ones, and a limit fits a program that runs for years.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,17 +30,27 @@ const HALF_DAY: Duration = Duration::from_hours(12);
 pub(crate) struct SeriesLimit {
     component: String,
     max_series: usize,
+    seen: Arc<Seen>,
+}
+
+/// What each component of a pipeline has written of late. It outlives the sinks, so that building one anew does not let
+/// more series in.
+#[derive(Debug, Default)]
+pub(crate) struct SeenSeries(Mutex<BTreeMap<String, Arc<Seen>>>);
+
+#[derive(Debug)]
+struct Seen {
     hasher: RandomState,
     begun: Instant,
     /// Taken once per batch, when its lines are made and their series are hashed.
-    seen: Mutex<Seen>,
+    measurements: Mutex<Measurements>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct Measurements {
     /// Which half of a day it is, counted from the start.
     half: u64,
-    measurements: HashMap<Arc<str>, Measurement>,
+    by_name: HashMap<Arc<str>, Measurement>,
 }
 
 #[derive(Debug, Default)]
@@ -62,14 +72,10 @@ pub(crate) enum OverLimit {
 }
 
 impl SeriesLimit {
-    pub(crate) fn new(component: &str, max_series: usize) -> Self {
-        Self {
-            component: component.to_owned(),
-            max_series,
-            hasher: RandomState::new(),
-            begun: Instant::now(),
-            seen: Mutex::default(),
-        }
+    pub(crate) fn new(component: &str, max_series: usize, seen: &SeenSeries) -> Self {
+        let mut components = seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = Arc::clone(components.entry(component.to_owned()).or_default());
+        Self { component: component.to_owned(), max_series, seen }
     }
 
     /// Which of these points may not be written now: their positions, in order, and why. A point is told by the name of
@@ -79,24 +85,25 @@ impl SeriesLimit {
         points: impl Iterator<Item = (&'p str, &'p [u8])>,
         now: Instant,
     ) -> Vec<(usize, OverLimit)> {
-        let hash = |(measurement, series): (&'p str, &[u8])| (measurement, self.hasher.hash_one(series));
+        let Seen { hasher, begun, measurements } = &*self.seen;
+        let hash = |(measurement, series): (&'p str, &[u8])| (measurement, hasher.hash_one(series));
         let points: Vec<(&str, u64)> = points.map(hash).collect();
-        let half = now.duration_since(self.begun).as_secs() / HALF_DAY.as_secs();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.forget_before(half);
+        let half = now.duration_since(*begun).as_secs() / HALF_DAY.as_secs();
+        let mut measurements = measurements.lock().unwrap_or_else(PoisonError::into_inner);
+        measurements.forget_before(half);
         let judged = points.into_iter().enumerate();
         judged
-            .filter_map(|(at, (name, series))| Some((at, self.admit(&mut seen, name, series).err()?)))
+            .filter_map(|(at, (name, series))| Some((at, self.admit(&mut measurements, name, series).err()?)))
             .collect()
     }
 
-    fn admit(&self, seen: &mut Seen, name: &str, series: u64) -> Result<(), OverLimit> {
-        let Seen { half, measurements } = seen;
-        let is_full = measurements.len() >= MAX_MEASUREMENTS;
-        let measurement = match measurements.get_mut(name) {
+    fn admit(&self, measurements: &mut Measurements, name: &str, series: u64) -> Result<(), OverLimit> {
+        let Measurements { half, by_name } = measurements;
+        let is_full = by_name.len() >= MAX_MEASUREMENTS;
+        let measurement = match by_name.get_mut(name) {
             Some(known) => known,
             None if is_full => return Err(OverLimit::Measurements),
-            None => measurements.entry(name.into()).or_default(),
+            None => by_name.entry(name.into()).or_default(),
         };
         if let Some(last) = measurement.series.get_mut(&series) {
             *last = *half;
@@ -118,14 +125,20 @@ impl SeriesLimit {
     }
 }
 
-impl Seen {
+impl Default for Seen {
+    fn default() -> Self {
+        Self { hasher: RandomState::new(), begun: Instant::now(), measurements: Mutex::default() }
+    }
+}
+
+impl Measurements {
     /// A new half begins: what had no point since the last one began is forgotten.
     fn forget_before(&mut self, half: u64) {
         if half <= self.half {
             return;
         }
         self.half = half;
-        self.measurements.retain(|_, measurement| {
+        self.by_name.retain(|_, measurement| {
             measurement.is_told = false;
             measurement.series.retain(|_, last| *last + 1 >= half);
             measurement.series.shrink_to_fit();
@@ -149,14 +162,14 @@ mod tests {
     use super::*;
 
     fn limit(max_series: usize) -> SeriesLimit {
-        SeriesLimit::new("influx.main", max_series)
+        SeriesLimit::new("influx.main", max_series, &SeenSeries::default())
     }
 
     /// Whether points of these series of a measurement `m` are written, so many halves of a day after the start.
     fn admitted<const N: usize>(limit: &SeriesLimit, halves: u32, series: [&str; N]) -> [bool; N] {
         series.map(|series| {
             let point = std::iter::once(("m", series.as_bytes()));
-            limit.refused(point, limit.begun + HALF_DAY * halves).is_empty()
+            limit.refused(point, limit.seen.begun + HALF_DAY * halves).is_empty()
         })
     }
 
@@ -193,7 +206,7 @@ mod tests {
         let names: Vec<String> = (0..=MAX_MEASUREMENTS).map(|number| format!("m{number}")).collect();
         let refused = |halves| {
             let points = names.iter().map(|name| (name.as_str(), name.as_bytes()));
-            limit.refused(points, limit.begun + HALF_DAY * halves)
+            limit.refused(points, limit.seen.begun + HALF_DAY * halves)
         };
         assert_eq!(refused(0), [(MAX_MEASUREMENTS, OverLimit::Measurements)]);
         assert_eq!(admitted(&limit, 1, ["m"]), [false]);
@@ -206,11 +219,11 @@ mod tests {
         let texts = (0..10_000).map(|n| (format!("m{}", n % 1000), format!("user={n}"))).collect::<Vec<_>>();
         for halves in 0..3 {
             let points = texts.iter().map(|(measurement, series)| (measurement.as_str(), series.as_bytes()));
-            let refused = limit.refused(points, limit.begun + HALF_DAY * halves);
+            let refused = limit.refused(points, limit.seen.begun + HALF_DAY * halves);
             assert_eq!(refused.len(), 10_000 - MAX_MEASUREMENTS * 10);
         }
-        let seen = limit.seen.lock().unwrap();
-        let known: usize = seen.measurements.values().map(|measurement| measurement.series.len()).sum();
-        assert_eq!((seen.measurements.len(), known), (MAX_MEASUREMENTS, MAX_MEASUREMENTS * 10));
+        let measurements = limit.seen.measurements.lock().unwrap();
+        let known: usize = measurements.by_name.values().map(|measurement| measurement.series.len()).sum();
+        assert_eq!((measurements.by_name.len(), known), (MAX_MEASUREMENTS, MAX_MEASUREMENTS * 10));
     }
 }

@@ -1,16 +1,15 @@
 //! The sink: one request per batch.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use senseops_core::{
-    Accepts, Batch, BoxError, Build, BuildError, Counter, Files, Meter, Rejection, Sink, SinkFactory,
-    WriteError,
+    Accepts, Batch, BoxError, Build, BuildError, Counter, Files, Meter, Rejection, Sink, WriteError,
+    async_trait,
 };
 use senseops_dialect::InfluxDialect;
 use senseops_net::HttpClient;
@@ -18,7 +17,7 @@ use senseops_net::HttpClient;
 use crate::InfluxConfig;
 use crate::answer::Answer;
 use crate::lines::Lines;
-use crate::series::SeriesLimit;
+use crate::series::{SeenSeries, SeriesLimit};
 use crate::server::Server;
 use crate::verdict::{Sent, unreadable, verdict};
 
@@ -28,13 +27,6 @@ const REQUEST_TIMEOUT: Duration = Duration::MAX;
 /// How long somebody who asks whether the server answers should wait.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Builds the sink.
-pub(crate) struct InfluxFactory {
-    config: InfluxConfig,
-    /// Outlives each of the sinks, so that building another does not let more series in.
-    series: OnceLock<Arc<SeriesLimit>>,
-}
-
 struct InfluxSink {
     server: Server,
     dialect: InfluxDialect,
@@ -42,44 +34,29 @@ struct InfluxSink {
     config: InfluxConfig,
     /// How many bytes the last batch took, so that the next needs no growing buffer.
     last_bytes: AtomicUsize,
-    series: Arc<SeriesLimit>,
+    series: SeriesLimit,
     meter: Meter,
     points: Counter,
     empty_events: Counter,
 }
 
-impl InfluxFactory {
-    pub(crate) fn new(config: InfluxConfig) -> Self {
-        Self { config, series: OnceLock::new() }
-    }
-}
-
-impl PartialEq for InfluxFactory {
-    fn eq(&self, other: &Self) -> bool {
-        self.config == other.config
-    }
-}
-
-#[async_trait]
-impl SinkFactory for InfluxFactory {
-    async fn build(&self, build: Build) -> Result<Arc<dyn Sink>, BuildError> {
-        let config = &self.config;
-        let max_series = usize::try_from(config.max_series.get()).unwrap_or(usize::MAX);
-        let series = self.series.get_or_init(|| Arc::new(SeriesLimit::new(&build.component, max_series)));
+impl InfluxConfig {
+    /// Reads what has to be read; connects to nothing.
+    pub(crate) async fn sink(&self, build: Build) -> Result<Arc<dyn Sink>, BuildError> {
+        let max_series = usize::try_from(self.max_series.get()).unwrap_or(usize::MAX);
+        let seen = build.shared.get::<SeenSeries>();
         Ok(Arc::new(InfluxSink {
-            server: config.open(REQUEST_TIMEOUT, &build.files).await?,
-            dialect: config.dialect(),
-            config: config.clone(),
+            server: self.open(REQUEST_TIMEOUT, &build.files).await?,
+            dialect: self.dialect(),
+            config: self.clone(),
             last_bytes: AtomicUsize::new(0),
-            series: Arc::clone(series),
+            series: SeriesLimit::new(&build.component, max_series, &seen),
             points: build.meter.counter("points", &[]),
             empty_events: build.meter.counter("events_without_fields", &[]),
             meter: build.meter,
         }))
     }
-}
 
-impl InfluxConfig {
     /// Reads secrets and certificates; connects to nothing.
     async fn open(&self, timeout: Duration, files: &Files) -> Result<Server, BuildError> {
         let login = self.login().map_err(|refused| BuildError::at(refused.key, refused.message))?;

@@ -1,13 +1,14 @@
 //! What an operator writes about an MQTT broker.
 
+use std::sync::Arc;
+
 use senseops_core::settings::{Secret, Span, Warning};
-use senseops_core::{PlanError, PlannedSink, SinkConfig};
+use senseops_core::{Build, BuildError, PlanError, Planned, Plugin, Sink, async_trait};
 use senseops_dialect::{MqttDialect, Naming, UserEventTopics, check_topic};
 use senseops_net::{Endpoint, Login, TlsSettings};
 use serde::Deserialize;
 
 use crate::settings::{ClientId, InFlight, KeepAlive, Mqtt, PacketSize};
-use crate::sink::MqttFactory;
 
 /// A broker that speaks MQTT 3.1.1.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -84,16 +85,23 @@ impl Default for MqttConfig {
     }
 }
 
-impl SinkConfig for MqttConfig {
+#[async_trait]
+impl Plugin for MqttConfig {
+    type Component = Arc<dyn Sink>;
+
     const TYPE: &'static str = "mqtt";
     const ABOUT: &'static str =
         "Publishes events to an MQTT broker, under the topics that Butler SOS subscribers know";
     const SAMPLE: &'static str = include_str!("../sample.yaml");
 
-    fn plan(self) -> Result<Vec<PlannedSink>, PlanError> {
+    async fn build(&self, build: Build) -> Result<Arc<dyn Sink>, BuildError> {
+        self.sink(build).await
+    }
+
+    fn plan(self) -> Result<Vec<Planned<Arc<dyn Sink>>>, PlanError> {
         self.login()?;
         self.check_topics()?;
-        Ok(vec![PlannedSink::single(MqttFactory(self))])
+        Ok(vec![Planned::single(self)])
     }
 
     fn warnings(&self) -> Vec<Warning> {

@@ -17,11 +17,11 @@
 //! when a connection is lost, and flushes each one on its own.
 //!
 //! ```
-//! use senseops_core::PlanSinks;
+//! use senseops_core::host::IntoComponents;
 //! use senseops_sink_mqtt::MqttConfig;
 //!
 //! let config: MqttConfig = serde_json::from_str(r#"{ "broker": "mqtts://broker.company.net", "qos": 1 }"#)?;
-//! assert_eq!(config.plan_sinks()?.len(), 1);
+//! assert_eq!(config.into_components()?.len(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

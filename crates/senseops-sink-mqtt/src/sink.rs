@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
 use rumqttc::QoS;
 use senseops_core::{
-    Accepts, Background, Batch, BoxError, Build, BuildError, Counter, EventId, Rejection, Sink, SinkFactory,
-    WriteError,
+    Accepts, Background, Batch, BoxError, Build, BuildError, Counter, EventId, Rejection, Sink, WriteError,
+    async_trait,
 };
 use senseops_dialect::{Message, MqttDialect};
 use thiserror::Error;
@@ -22,10 +21,6 @@ use crate::{MqttConfig, Qos};
 /// How many writes wait for the connection's task to take them. The engine has one on the way unless the operator
 /// allows more, and those beyond just wait a little longer.
 const QUEUE_CAPACITY: usize = 4;
-
-/// Builds the sink.
-#[derive(PartialEq)]
-pub(crate) struct MqttFactory(pub(crate) MqttConfig);
 
 struct MqttSink {
     broker: Arc<Broker>,
@@ -47,10 +42,9 @@ struct MqttSink {
 #[error("the connection to {0} is not being kept")]
 struct NotRunning(String);
 
-#[async_trait]
-impl SinkFactory for MqttFactory {
-    async fn build(&self, build: Build) -> Result<Arc<dyn Sink>, BuildError> {
-        let Self(config) = self;
+impl MqttConfig {
+    /// Reads what has to be read; connects to nothing.
+    pub(crate) async fn sink(&self, build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         let meter = &build.meter;
         let counters = Counters {
             messages: meter.counter("messages", &[]),
@@ -59,16 +53,16 @@ impl SinkFactory for MqttFactory {
             in_flight: meter.gauge("in_flight", &[]),
         };
         Ok(Arc::new(MqttSink {
-            broker: Arc::new(Broker::new(config, &build).await?.with_last_will()),
-            dialect: config.dialect(),
-            qos: match config.qos {
+            broker: Arc::new(Broker::new(self, &build).await?.with_last_will()),
+            dialect: self.dialect(),
+            qos: match self.qos {
                 Qos::AtMostOnce => QoS::AtMostOnce,
                 Qos::AtLeastOnce => QoS::AtLeastOnce,
             },
-            retain: config.retain,
-            max_packet_bytes: config.max_packet_size.get(),
+            retain: self.retain,
+            max_packet_bytes: self.max_packet_size.get(),
             queue: Mutex::new(mpsc::channel(QUEUE_CAPACITY).0),
-            config: config.clone(),
+            config: self.clone(),
             events_without_message: meter.counter("events_without_message", &[]),
             counters,
             build,

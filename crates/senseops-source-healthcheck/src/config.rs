@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use senseops_core::settings::{Span, Warning};
-use senseops_core::{LabelSet, PlanError, PlannedSource, Schedule, SourceConfig};
+use senseops_core::{Build, BuildError, LabelSet, PlanError, Planned, Plugin, Schedule, Source, async_trait};
 use senseops_net::{Endpoint, Headers, Protocol, TlsSettings};
 use serde::Deserialize;
 
@@ -45,6 +45,9 @@ pub struct ServerConfig {
     /// More request headers; they win over those of all servers.
     #[serde(default)]
     pub headers: Headers,
+    /// Where it stands in the list that the operator wrote.
+    #[serde(skip)]
+    pub(crate) index: usize,
 }
 
 /// The address of a server: `https://server1.company.net:4747`, with a path if a proxy in between needs one.
@@ -112,6 +115,7 @@ impl ServerConfig {
             tags: LabelSet::default(),
             tls: TlsSettings::default(),
             headers: Headers::default(),
+            index: 0,
         }
     }
 }
@@ -123,25 +127,38 @@ impl Protocol for Engine {
         "the address has something after its path; expected https://host:port or https://host/path";
 }
 
-impl SourceConfig for HealthcheckConfig {
+#[async_trait]
+impl Plugin for HealthcheckConfig {
+    type Component = Box<dyn Source>;
+
     const TYPE: &'static str = "healthcheck";
     const ABOUT: &'static str = "Polls the engine health API of Qlik Sense servers";
     const SAMPLE: &'static str = include_str!("../sample.yaml");
 
-    fn plan(self) -> Result<Vec<PlannedSource>, PlanError> {
+    async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
+        let [server] = self.servers.as_slice() else {
+            return Err(BuildError::at(
+                "servers",
+                "a component polls one server, so a list has to be planned",
+            ));
+        };
+        let schedule = Schedule { interval: self.interval, timeout: self.timeout };
+        Server::new(server.clone(), &self.tls, &self.headers).polled(schedule, build).await
+    }
+
+    fn plan(mut self) -> Result<Vec<Planned<Box<dyn Source>>>, PlanError> {
         if self.servers.is_empty() {
             let message =
                 "expected at least one server: { name: Server1, url: \"https://server1.company.net:4747\" }";
             return Err(PlanError::at("servers", message));
         }
-        let schedule = Schedule { interval: self.interval, timeout: self.timeout };
         let parts = self.parts();
-        let mut planned = Vec::with_capacity(self.servers.len());
-        for (index, (server, part)) in self.servers.into_iter().zip(parts).enumerate() {
-            let server = Server::new(server, index, &self.tls, &self.headers);
-            planned.push(PlannedSource::part(part, server.polled(schedule)));
-        }
-        Ok(planned)
+        let servers = std::mem::take(&mut self.servers).into_iter().enumerate();
+        let alone = servers.map(|(index, server)| {
+            let servers = vec![ServerConfig { index, ..server }];
+            Self { servers, ..self.clone() }
+        });
+        Ok(parts.into_iter().zip(alone).map(|(part, alone)| Planned::part(part, alone)).collect())
     }
 
     fn warnings(&self) -> Vec<Warning> {

@@ -5,11 +5,11 @@
 //! case; [`senseops_qlik::kinds`] lists their fields.
 //!
 //! ```
-//! use senseops_core::PlanSources;
+//! use senseops_core::host::IntoComponents;
 //! use senseops_source_healthcheck::{HealthcheckConfig, ServerConfig};
 //!
 //! let server = ServerConfig::new("Server 1", "https://server1.company.net:4747".parse()?);
-//! let sources = HealthcheckConfig::of([server]).plan_sources()?;
+//! let sources = HealthcheckConfig::of([server]).into_components()?;
 //! assert_eq!(sources[0].part.as_deref(), Some("server_1"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

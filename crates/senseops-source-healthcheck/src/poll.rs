@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use senseops_core::{Body, BoxError, Build, Event, Fields, Gather, GatherError, Kind, Level, State};
+use senseops_core::{
+    Body, BoxError, Build, Event, Fields, Gather, GatherError, Kind, Level, State, async_trait,
+};
 use senseops_net::{
     BodyError, Failure, HttpClient, Reason, Response, StatusCode, excerpt, header, origin_of, read_limited,
 };
@@ -24,7 +25,7 @@ const ADVICE_FOR_LOGIN: &str =
 
 /// Polls one server.
 pub(crate) struct Poller {
-    server: Arc<Server>,
+    server: Server,
     client: HttpClient,
     names: Arc<AppNames>,
     build: Build,
@@ -41,7 +42,7 @@ struct Polled {
 
 impl Poller {
     pub(crate) fn new(
-        server: Arc<Server>,
+        server: Server,
         client: HttpClient,
         names: Arc<AppNames>,
         build: Build,

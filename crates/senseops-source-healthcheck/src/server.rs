@@ -1,10 +1,9 @@
-//! One server to poll, and the factory of its component.
+//! One server to poll.
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use senseops_core::settings::Span;
-use senseops_core::{Build, BuildError, Files, LabelSet, Periodic, Schedule, Source, SourceFactory};
+use senseops_core::{Build, BuildError, Files, LabelSet, Periodic, Schedule, Source};
 use senseops_net::{HeaderMap, HeaderValue, Headers, HttpClient, TlsSettings, Url, header};
 use senseops_qlik::AppNames;
 use senseops_qlik::kinds::server;
@@ -13,7 +12,7 @@ use crate::ServerConfig;
 use crate::poll::Poller;
 
 /// What is known about a server before it is polled.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) name: String,
     /// Where its engine tells how it is.
@@ -27,29 +26,22 @@ pub(crate) struct Server {
 }
 
 /// The table that is about one server alone.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Own {
     index: usize,
     tls: TlsSettings,
     headers: Headers,
 }
 
-/// Builds the component of one server.
-#[derive(PartialEq)]
-struct PolledServer {
-    server: Arc<Server>,
-    schedule: Schedule,
-}
-
 impl Server {
-    /// The server at `index` of the configuration, with the settings that are the same for all.
-    pub(crate) fn new(config: ServerConfig, index: usize, tls: &TlsSettings, headers: &Headers) -> Self {
+    /// The server, with the settings that are the same for all.
+    pub(crate) fn new(config: ServerConfig, tls: &TlsSettings, headers: &Headers) -> Self {
         Self {
             labels: Arc::new(labels(&config)),
             url: config.url.below("/engine/healthcheck"),
             tls: config.tls.clone().over(tls),
             headers: config.headers.clone().over(headers),
-            own: Own { index, tls: config.tls, headers: config.headers },
+            own: Own { index: config.index, tls: config.tls, headers: config.headers },
             name: config.name,
         }
     }
@@ -63,9 +55,20 @@ impl Server {
         HttpClient::new(&self.tls, "tls", timeout.get(), headers, files).await
     }
 
-    /// The factory of its component.
-    pub(crate) fn polled(self, schedule: Schedule) -> impl SourceFactory + PartialEq + 'static {
-        PolledServer { server: Arc::new(self), schedule }
+    /// A source that polls it.
+    pub(crate) async fn polled(
+        self,
+        schedule: Schedule,
+        build: Build,
+    ) -> Result<Box<dyn Source>, BuildError> {
+        let timeout = schedule.timeout;
+        let client = self.client(timeout, &build.files).await.map_err(|error| self.own.locate(error))?;
+        let names = build.shared.get::<AppNames>();
+        let poller = Poller::new(self, client, names, build, timeout.get());
+        // A poll ends in time by itself and then says why; this is for what nobody thought of.
+        let millis = u64::try_from(timeout.get().as_millis()).unwrap_or(u64::MAX);
+        let timeout = Span::from_millis(millis.saturating_add(1000));
+        Ok(Box::new(Periodic::new(poller, Schedule { timeout, ..schedule })))
     }
 }
 
@@ -92,19 +95,4 @@ fn labels(config: &ServerConfig) -> LabelSet {
         labels.set(server::DESCRIPTION, description.as_str());
     }
     config.tags.over(&labels)
-}
-
-#[async_trait]
-impl SourceFactory for PolledServer {
-    async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
-        let server = &self.server;
-        let timeout = self.schedule.timeout;
-        let client = server.client(timeout, &build.files).await.map_err(|error| server.own.locate(error))?;
-        let names = build.shared.get::<AppNames>();
-        let poller = Poller::new(Arc::clone(server), client, names, build, timeout.get());
-        // A poll ends in time by itself and then says why; this is for what nobody thought of.
-        let millis = u64::try_from(timeout.get().as_millis()).unwrap_or(u64::MAX);
-        let timeout = Span::from_millis(millis.saturating_add(1000));
-        Ok(Box::new(Periodic::new(poller, Schedule { timeout, ..self.schedule })))
-    }
 }

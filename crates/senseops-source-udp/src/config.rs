@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use senseops_core::settings::{Size, Warning};
-use senseops_core::{PlanError, PlannedSource, SourceConfig};
+use senseops_core::{Build, BuildError, Plugin, Source, async_trait};
 use serde::Deserialize;
 
-use crate::source::UdpFactory;
+use crate::source::UdpSource;
 use crate::{AllowEntry, CodePage, UserPattern};
 
 /// A socket for user events.
@@ -42,13 +42,16 @@ impl UdpConfig {
     }
 }
 
-impl SourceConfig for UdpConfig {
+#[async_trait]
+impl Plugin for UdpConfig {
+    type Component = Box<dyn Source>;
+
     const TYPE: &'static str = "udp";
     const ABOUT: &'static str = "Receives Qlik Sense user events as UDP datagrams";
     const SAMPLE: &'static str = include_str!("../sample.yaml");
 
-    fn plan(self) -> Result<Vec<PlannedSource>, PlanError> {
-        Ok(vec![PlannedSource::single(UdpFactory(self))])
+    async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
+        Ok(Box::new(UdpSource::new(self.clone(), &build)?))
     }
 
     fn warnings(&self) -> Vec<Warning> {

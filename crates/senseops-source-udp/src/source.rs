@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use senseops_core::settings::Size;
 use senseops_core::{
-    BoxError, Build, BuildError, Condition, Context, Counter, Emitter, Health, Source, SourceError,
-    SourceFactory, UdpLease, async_trait,
+    BoxError, Build, BuildError, Condition, Context, Counter, Emitter, Health, Source, SourceError, UdpLease,
+    async_trait,
 };
 use thiserror::Error;
 use tokio::select;
@@ -35,11 +35,7 @@ const LAST_DATAGRAMS: usize = 100_000;
 /// For how long.
 const LAST_TIME: Duration = Duration::from_millis(500);
 
-/// Builds the source anew around the leased socket.
-#[derive(PartialEq)]
-pub(crate) struct UdpFactory(pub(crate) UdpConfig);
-
-struct UdpSource {
+pub(crate) struct UdpSource {
     config: UdpConfig,
     address: SocketAddr,
     socket: UdpSocket,
@@ -58,29 +54,6 @@ struct SocketError {
     address: SocketAddr,
     #[source]
     source: io::Error,
-}
-
-#[async_trait]
-impl SourceFactory for UdpFactory {
-    async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
-        let config = self.0.clone();
-        let listen = config.listen;
-        let lease = build.leases.udp(listen, config.receive_buffer.get());
-        let UdpLease { socket, receive_buffer } = lease
-            .map_err(|error| BuildError::at("listen", format!("cannot listen on {listen}")).because(error))?;
-        let unreadable =
-            |error: io::Error| BuildError::at("listen", format!("cannot use udp {listen}")).because(error);
-        Ok(Box::new(UdpSource {
-            address: socket.local_addr().map_err(unreadable)?,
-            socket,
-            granted: u64::try_from(receive_buffer).unwrap_or(u64::MAX),
-            reception: Reception::new(&config, &build),
-            buffer: vec![0; MAX_DATAGRAM],
-            expected: 1,
-            received: build.meter.counter("received", &[]),
-            config,
-        }))
-    }
 }
 
 #[async_trait]
@@ -105,6 +78,26 @@ impl Source for UdpSource {
 }
 
 impl UdpSource {
+    /// A source around the leased socket.
+    pub(crate) fn new(config: UdpConfig, build: &Build) -> Result<Self, BuildError> {
+        let listen = config.listen;
+        let lease = build.leases.udp(listen, config.receive_buffer.get());
+        let UdpLease { socket, receive_buffer } = lease
+            .map_err(|error| BuildError::at("listen", format!("cannot listen on {listen}")).because(error))?;
+        let unreadable =
+            |error: io::Error| BuildError::at("listen", format!("cannot use udp {listen}")).because(error);
+        Ok(Self {
+            address: socket.local_addr().map_err(unreadable)?,
+            socket,
+            granted: u64::try_from(receive_buffer).unwrap_or(u64::MAX),
+            reception: Reception::new(&config, build),
+            buffer: vec![0; MAX_DATAGRAM],
+            expected: 1,
+            received: build.meter.counter("received", &[]),
+            config,
+        })
+    }
+
     /// Receives until a stop is requested.
     async fn receive(
         &mut self,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use senseops_core::{Emitter, Event, Intake, Outcome, Receipt};
+use senseops_core::host::Intake;
+use senseops_core::{Chunk, Emitter, Event, Outcome, Receipt};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -104,6 +105,10 @@ impl Intake for Collector {
             // Closed only when the collector is gone, and then nobody is left to wait for.
         }
         self.append(new)
+    }
+
+    async fn forward_when_room(&self, chunk: Chunk) -> Receipt {
+        self.append_when_room(chunk.events.to_vec()).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a component is run with in a test.
 
-use senseops_core::{Build, Context, Leases, ShutdownTrigger};
+use senseops_core::host::ShutdownTrigger;
+use senseops_core::{Build, Context, Leases};
 
 use crate::{Collector, Sockets};
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
-use senseops_core::ShutdownTrigger;
+use senseops_core::host::ShutdownTrigger;
 use thiserror::Error;
 use tokio::net::TcpSocket;
 use tokio::sync::watch;

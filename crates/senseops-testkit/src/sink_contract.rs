@@ -50,6 +50,12 @@ pub trait SinkHarness: Send + Sync {
         None
     }
 
+    /// Why nothing can be wrong with the target, if that is so. Otherwise the suite insists on trying something of what
+    /// targets answer, and something of what comes between a write and its answer.
+    fn cannot_fail(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The event of this number. Only events that the sink accepts are used.
     fn event(&self, number: u64) -> Event {
         sample::event(number)
@@ -93,8 +99,11 @@ pub async fn sink_contract<H: SinkHarness>(harness: &H) -> Result<Kept, Broken> 
     let mut run = Run::new();
     // Where this fails, all others would fail for the same reason.
     if run.scenario("ok", scenarios::ok(harness)).await {
+        run.begin_group();
         answers(&mut run, harness).await;
+        run.end_group("what a target answers", harness.cannot_fail());
         interruptions(&mut run, harness).await;
+        run.end_group("what comes between a write and its answer", harness.cannot_fail());
         life(&mut run, harness).await;
     }
     run.result()

@@ -30,7 +30,9 @@ pub trait SourceHarness: Send + Sync {
     async fn source(&self, origin: &Self::Origin, build: Build) -> Result<Box<dyn Source>, BoxError>;
 
     /// Makes the origin bring about what the source tells as the event of this number: sends a datagram with it,
-    /// inserts a row with it, or answers polls with it from now on. Numbers are between 1 and 1000.
+    /// inserts a row with it, or answers polls with it from now on. Numbers are between 1 and 1000. Where the origin
+    /// keeps [nothing](Keeps::Nothing) it is called again with a number until the source has told of it, and may find
+    /// nobody there.
     async fn provoke(&self, origin: &Self::Origin, number: u64);
 
     /// The number that an event tells; `None` or 0 for events about something else, such as the state of the origin.
@@ -41,6 +43,11 @@ pub trait SourceHarness: Send + Sync {
     /// What the origin has for a source that comes late.
     fn keeps(&self) -> Keeps {
         Keeps::Latest
+    }
+
+    /// Why nothing can be wrong with the origin, if that is so. Otherwise the suite insists on trying something.
+    fn cannot_fail(&self) -> Option<&'static str> {
+        None
     }
 
     /// From now on the origin behaves so. Gives `false` when it cannot; what needs it is skipped then.
@@ -56,6 +63,9 @@ pub enum Keeps {
     Latest,
     /// Everything that was provoked and not told yet, as a socket or a table does. Each is told once and in order.
     Everything,
+    /// Nothing: it calls whoever listens at that moment, as subscriptions and web hooks do. What it brings about while
+    /// the source is there is told once and in order.
+    Nothing,
 }
 
 /// How an origin behaves until it is told otherwise.
@@ -91,10 +101,12 @@ pub async fn source_contract<H: SourceHarness>(harness: &H) -> Result<Kept, Brok
     run.scenario("goes on after a loss", scenarios::goes_on_after_a_loss(harness)).await;
     run.scenario("built anew", scenarios::built_anew(harness)).await;
     run.scenario("dropped", scenarios::dropped(harness)).await;
+    run.begin_group();
     run.scenario("down", scenarios::down(harness)).await;
     run.scenario("down at start", scenarios::down_at_start(harness)).await;
     run.scenario("stops while waiting", scenarios::stops_while_waiting(harness)).await;
     run.scenario("garbage", scenarios::garbage(harness)).await;
+    run.end_group("what can be wrong with an origin", harness.cannot_fail());
     run.scenario("probe", scenarios::probe(harness)).await;
     run.result()
 }

@@ -10,8 +10,9 @@ use axum::response::IntoResponse;
 use futures::stream;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use senseops_core::{Event, KindPattern, Shutdown};
+use senseops_core::{Event, NoKindPattern, Shutdown};
 use senseops_engine::{Tap, TapFilter, Tapped};
+use senseops_wire::Lossless;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -29,7 +30,7 @@ pub const HEARTBEAT: Duration = Duration::from_secs(10);
 #[derive(Serialize)]
 struct Shown<'a> {
     source: &'a str,
-    event: &'a Event,
+    event: Lossless<&'a Event>,
 }
 
 /// A line of the stream that tells what is not in it.
@@ -68,7 +69,7 @@ fn filter(asked: Vec<(String, String)>) -> Result<TapFilter, String> {
     let mut filter = TapFilter::default();
     for (key, value) in asked {
         match key.as_str() {
-            "kind" => filter.kinds.push(KindPattern::try_from(value)?),
+            "kind" => filter.kinds.push(value.parse().map_err(|bad: NoKindPattern| bad.to_string())?),
             "source" => filter.sources.push(value),
             _ => return Err(format!("{key:?} is not known here; there are `kind` and `source`")),
         }
@@ -92,7 +93,7 @@ fn lines(tapped: &Tapped) -> Bytes {
     match tapped {
         Tapped::Events { source, events } => {
             for event in events {
-                push_line(&mut text, &Shown { source: source.as_str(), event });
+                push_line(&mut text, &Shown { source: source.as_str(), event: Lossless(event) });
             }
         }
         Tapped::Missed(missed) => push_line(&mut text, &Missed { missed: *missed }),

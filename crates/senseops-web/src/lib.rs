@@ -48,6 +48,6 @@ pub use routes::router;
 pub use senseops_engine::{AttemptsView, ProcessStatus};
 pub use status::{
     CertificateStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus, JournalStatus,
-    ReaderStatus, Readiness, Reading, SinkStatus, SourceStatus, State, Status,
+    ListenerStatus, ReaderStatus, Readiness, Reading, RelayStatus, SinkStatus, SourceStatus, State, Status,
 };
 pub use web::Web;

@@ -4,8 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::exposition::{Exposition, name_of, whole};
 use crate::status::{
-    CertificateStatus, DeadLettersStatus, HistogramStatus, JournalStatus, Reading, SinkStatus, SourceStatus,
-    State, Status,
+    CertificateStatus, DeadLettersStatus, HistogramStatus, JournalStatus, ListenerStatus, Reading,
+    RelayStatus, SinkStatus, SourceStatus, State, Status,
 };
 use senseops_engine::ProcessStatus;
 
@@ -15,7 +15,12 @@ pub(crate) const CONTENT_TYPE_TEXT: &str = "text/plain; version=0.0.4; charset=u
 /// The status in Prometheus text format 0.0.4.
 pub fn metrics(status: &Status) -> String {
     let mut out = Exposition::default();
-    out.gauge("sos_build_info", "The version of the program.", &[("version", &status.version)], 1.0);
+    out.gauge(
+        "sos_build_info",
+        "The version of the program.",
+        &[("program", &status.program), ("version", &status.version)],
+        1.0,
+    );
     out.gauge("sos_uptime_seconds", "How long the pipeline has been running.", &[], status.uptime_seconds);
     out.gauge("sos_ready", "1 unless a component is failing.", &[], flag(status.ready));
     for (role, component, health) in status.components() {
@@ -37,13 +42,25 @@ pub fn metrics(status: &Status) -> String {
     for figures in &status.sources {
         source(&mut out, figures);
     }
+    for figures in &status.relays {
+        relay(&mut out, figures);
+    }
     for figures in &status.sinks {
         sink(&mut out, figures);
     }
+    for ListenerStatus { component, protocol, address } in &status.listeners {
+        let labels = [
+            ("component", component.as_str()),
+            ("protocol", protocol.as_str()),
+            ("address", &address.to_string()),
+        ];
+        out.gauge("sos_listener", "1 for each socket that a component listens on.", &labels, 1.0);
+    }
     let sources = status.sources.iter().map(|source| ("source", &source.name, &source.readings));
+    let relays = status.relays.iter().map(|relay| ("relay", &relay.name, &relay.readings));
     let sinks = status.sinks.iter().map(|sink| ("sink", &sink.name, &sink.readings));
     let mut own = Exposition::default();
-    for (role, component, readings) in sources.chain(sinks) {
+    for (role, component, readings) in sources.chain(relays).chain(sinks) {
         for figure in readings {
             reading(&mut own, &out, (role, component), figure);
         }
@@ -66,6 +83,11 @@ fn journal(out: &mut Exposition, journal: &JournalStatus) {
         "sos_journal_failing",
         "1 while the disk cannot be used, so that events are kept in memory only.",
         flag(journal.failure.is_some()),
+    );
+    gauge(
+        "sos_journal_unreadable",
+        "1 while what is on disk cannot be read, so that it waits.",
+        flag(journal.unreadable.is_some()),
     );
     gauge(
         "sos_journal_durable",
@@ -150,6 +172,23 @@ fn source(out: &mut Exposition, source: &SourceStatus) {
     );
     counter("sos_source_restarts_total", "How often a source was built anew.", &[component], source.restarts);
     certificates(out, component, &source.certificates);
+}
+
+fn relay(out: &mut Exposition, relay: &RelayStatus) {
+    let component = [("component", relay.name.as_str())];
+    let mut counter = |name: &str, help: &str, value: u64| out.counter(name, help, &component, whole(value));
+    counter("sos_relay_emitted_events_total", "Events that a relay emitted.", relay.emitted);
+    counter("sos_relay_lost_events_total", "Events of a relay that the journal did not take.", relay.lost);
+    counter(
+        "sos_relay_discarded_events_total",
+        "Events that were pushed out of the journal before a relay could see them.",
+        relay.discarded,
+    );
+    counter("sos_relay_restarts_total", "How often a relay was built anew.", relay.restarts);
+    let mut gauge = |name: &str, help: &str, value: f64| out.gauge(name, help, &component, value);
+    gauge("sos_relay_lag_events", "Events that wait for a relay.", whole(relay.lag_events));
+    gauge("sos_relay_lag_age_seconds", "How old the oldest event is that waits.", relay.lag_age_seconds);
+    certificates(out, ("component", &relay.name), &relay.certificates);
 }
 
 fn sink(out: &mut Exposition, sink: &SinkStatus) {

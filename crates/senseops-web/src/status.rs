@@ -3,15 +3,19 @@
 mod from_view;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use senseops_core::host::Protocol;
 use senseops_engine::{AttemptsView, ProcessStatus};
 
 /// A running program at one moment. Counters begin at zero with the start of the program.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// The version of the program.
+    /// What the program is called.
+    pub program: String,
+    /// Its version.
     pub version: String,
     /// How long the pipeline has been running.
     pub uptime_seconds: f64,
@@ -23,8 +27,12 @@ pub struct Status {
     pub sources: Vec<SourceStatus>,
     /// What the host program emits itself.
     pub embedder: EmbedderStatus,
+    /// What makes events of events.
+    pub relays: Vec<RelayStatus>,
     /// Where they go.
     pub sinks: Vec<SinkStatus>,
+    /// Who listens where.
+    pub listeners: Vec<ListenerStatus>,
     /// Events that targets refused for good.
     pub dead_letters: DeadLettersStatus,
     /// What the program takes of the machine. `None` where the system does not say.
@@ -94,6 +102,8 @@ pub struct JournalStatus {
     pub quarantined: u64,
     /// Why the disk cannot be used now, if so.
     pub failure: Option<String>,
+    /// Why what is on it cannot be read now, if so. Whoever reads it waits until it can.
+    pub unreadable: Option<String>,
     /// Who reads it: sinks, and those that are gone and were not forgotten.
     pub readers: Vec<ReaderStatus>,
 }
@@ -134,6 +144,42 @@ pub struct SourceStatus {
     pub readings: Vec<Reading>,
     /// The certificates that it was built with.
     pub certificates: Vec<CertificateStatus>,
+}
+
+/// A relay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RelayStatus {
+    /// Its name, such as `counts.users`.
+    pub name: String,
+    /// How it is.
+    pub health: Health,
+    /// Events that it emitted.
+    pub emitted: u64,
+    /// Events that the journal did not take.
+    pub lost: u64,
+    /// Events that were pushed out of the journal before it could see them.
+    pub discarded: u64,
+    /// Events that wait for it.
+    pub lag_events: u64,
+    /// How old the oldest of them is.
+    pub lag_age_seconds: f64,
+    /// How often it was built anew.
+    pub restarts: u64,
+    /// What it counts itself.
+    pub readings: Vec<Reading>,
+    /// The certificates that it was built with.
+    pub certificates: Vec<CertificateStatus>,
+}
+
+/// A socket that a component listens on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerStatus {
+    /// The component.
+    pub component: String,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// What it is bound to; never port 0.
+    pub address: SocketAddr,
 }
 
 /// Events that targets refused for good.
@@ -258,6 +304,8 @@ impl Status {
     /// Every component with its role and health.
     pub fn components(&self) -> impl Iterator<Item = (&'static str, &str, &Health)> {
         let sources = self.sources.iter().map(|source| ("source", source.name.as_str(), &source.health));
-        sources.chain(self.sinks.iter().map(|sink| ("sink", sink.name.as_str(), &sink.health)))
+        let relays = self.relays.iter().map(|relay| ("relay", relay.name.as_str(), &relay.health));
+        let sinks = self.sinks.iter().map(|sink| ("sink", sink.name.as_str(), &sink.health));
+        sources.chain(relays).chain(sinks)
     }
 }

@@ -23,9 +23,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use senseops_config::Registry;
 use senseops_core::chain;
+use senseops_engine::Program;
 use senseops_web::WebConfig;
 use tokio::runtime;
 
@@ -42,7 +43,11 @@ pub fn run(registry: Registry) -> ExitCode {
 
 /// Runs the program with the plugins of `registry` and these arguments, the first of which is its name.
 pub fn run_with(registry: Registry, arguments: impl IntoIterator<Item: Into<OsString> + Clone>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
+    output::speak_as(registry.program().name);
+    let parsed = command(&registry)
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Args::from_arg_matches(&matches));
+    let args = match parsed {
         Ok(args) => args,
         Err(answer) => return usage(&answer),
     };
@@ -53,7 +58,7 @@ pub fn run_with(registry: Registry, arguments: impl IntoIterator<Item: Into<OsSt
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done.into(),
         Err(error) => {
             // Standard error is the last place to say so.
-            let _unheard = writeln!(io::stderr(), "sos: {}", chain(&error));
+            let _unheard = output::complain(chain(&error));
             Exit::Failed.into()
         }
     }
@@ -72,14 +77,26 @@ fn dispatch(command: &Command, registry: &Registry, logs: logging::Logs) -> io::
         Command::Plugins => plugins(registry),
         Command::Sample { plugin } => sample(registry, plugin),
         Command::Version => {
-            writeln!(output::stdout(), "sos {}", env!("CARGO_PKG_VERSION")).map(|()| Exit::Done)
+            let Program { name, version } = registry.program();
+            writeln!(output::stdout(), "{name} {version}").map(|()| Exit::Done)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Args::command(), "sos", &mut script);
+            clap_complete::generate(
+                *shell,
+                &mut self::command(registry),
+                registry.program().name,
+                &mut script,
+            );
             output::stdout().write_all(&script).map(|()| Exit::Done)
         }
     }
+}
+
+/// The command line of the program that has these plugins.
+fn command(registry: &Registry) -> clap::Command {
+    let Program { name, version } = registry.program();
+    Args::command().name(name).version(version)
 }
 
 /// Help and version are answers on standard output, everything else is a mistake.
@@ -113,7 +130,7 @@ fn sample(registry: &Registry, wanted: &str) -> io::Result<Exit> {
     let mut out = output::stdout();
     for plugin in registry.plugins().filter(|plugin| plugin.type_name == wanted) {
         found = true;
-        writeln!(out, "{}s:\n  {wanted}:\n    main:", plugin.role)?;
+        writeln!(out, "{}:\n  {wanted}:\n    main:", plugin.role.section())?;
         for line in plugin.sample.lines() {
             let indent = if line.is_empty() { "" } else { "      " };
             writeln!(out, "{indent}{line}")?;
@@ -123,6 +140,6 @@ fn sample(registry: &Registry, wanted: &str) -> io::Result<Exit> {
         return Ok(Exit::Done);
     }
     let known: Vec<_> = registry.plugins().map(|plugin| plugin.type_name).collect();
-    writeln!(output::stderr(), "sos: there is no plugin {wanted:?}; there are {}", known.join(", "))?;
+    output::complain(format_args!("there is no plugin {wanted:?}; there are {}", known.join(", ")))?;
     Ok(Exit::Usage)
 }

@@ -21,15 +21,16 @@ pub(super) struct Edge {
 /// A crate, and what it may depend on. `*` stands for any rest of a name.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("senseops-core", &[]),
+    ("senseops-wire", &["senseops-core"]),
     ("senseops-journal", &["senseops-core"]),
     ("senseops-sim", &["senseops-core"]),
     ("senseops-testkit", &["senseops-core"]),
     ("senseops-net", &["senseops-core"]),
     ("senseops-qlik", &["senseops-core", "senseops-net"]),
     ("senseops-dialect", &["senseops-core", "senseops-qlik"]),
-    ("senseops-engine", &["senseops-core", "senseops-journal"]),
+    ("senseops-engine", &["senseops-core", "senseops-journal", "senseops-wire"]),
     ("senseops-config", &["senseops-core", "senseops-engine"]),
-    ("senseops-web", &["senseops-core", "senseops-engine", "senseops-net"]),
+    ("senseops-web", &["senseops-core", "senseops-engine", "senseops-net", "senseops-wire"]),
     ("senseops-source-*", &["senseops-core", "senseops-net", "senseops-qlik"]),
     ("senseops-sink-*", &["senseops-core", "senseops-net", "senseops-dialect"]),
     (
@@ -37,7 +38,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "senseops-config",
             "senseops-core",
-            "senseops-dialect",
             "senseops-engine",
             "senseops-net",
             "senseops-qlik",
@@ -45,8 +45,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "senseops-sink-*",
             "senseops-source-*",
             "senseops-web",
+            "senseops-wire",
         ],
     ),
+    ("sos", &["senseops", "senseops-dialect", "senseops-qlik"]),
     ("senseops-lab", &["senseops", "senseops-core", "senseops-sim", "senseops-testkit"]),
     ("senseops-examples", &["senseops", "senseops-source-*", "senseops-sink-*"]),
     // `cargo xtask` is there before anything else is compiled.

@@ -65,6 +65,26 @@ fn the_engine_gets_its_own_keys() {
 }
 
 #[test]
+fn a_relay_is_planned_between_sources_and_sinks() {
+    let relayed = "
+sources: { udp: { users: { listen: 127.0.0.1:9997 } } }
+relays:
+  count:
+    users: { every: 10s, labels: { of: users }, only: { sources: [udp.users] } }
+    off: { enabled: false }
+    all: { only: { kinds: [qlik.*], sources: [udp.user] } }
+sinks: { console: { print: { only: { sources: [count.users] } } } }
+";
+    let loaded = loaded(relayed).unwrap();
+    let [users, all] = loaded.plan.relays.as_slice() else { panic!("{:?}", loaded.plan) };
+    assert_eq!((users.name.as_str(), all.name.as_str()), ("count.users", "count.all"));
+    assert_eq!(users.labels.to_string(), "of=users");
+    assert!(users.only.source("udp.users") && !users.only.source("count.all"));
+    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(warnings.join("\n"), @"sos.yaml:7:47: relays.count.all.only.sources.0: no enabled source is called `udp.user`; did you mean `udp.users`?");
+}
+
+#[test]
 fn what_works_but_should_be_known_is_a_warning() {
     let warnings: Vec<String> = loaded(COMPLETE).unwrap().warnings.iter().map(|w| format!("{w:#}")).collect();
     insta::assert_snapshot!(warnings.join("\n"), @"
@@ -121,6 +141,7 @@ fn the_registry_lists_its_plugins() {
         [
             (Role::Source, "healthcheck"),
             (Role::Source, "udp"),
+            (Role::Relay, "count"),
             (Role::Sink, "influx"),
             (Role::Sink, "console"),
         ]

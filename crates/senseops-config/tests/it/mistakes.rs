@@ -107,6 +107,20 @@ fn an_unknown_plugin() {
 }
 
 #[test]
+fn a_plugin_that_was_left_out_when_the_program_was_built() {
+    assert_snapshot!(problems_of(&with("sinks: { nats: { main: {} } }")), @"sos.yaml:4:10: sinks.nats: this program was built without `nats`; build it with the feature `nats`");
+}
+
+#[test]
+fn a_relay_in_whose_table_something_is_wrong() {
+    assert_snapshot!(problems_of(&with("relays: { count: { all: { delivery: {}, evry: 1m } } }\nsinks: { console: { print: } }")), @"
+    sos.yaml:4:27: relays.count.all.delivery: unknown key; the keys here are `every`, `enabled`, `labels` and `only`
+    sos.yaml:4:41: relays.count.all.evry: unknown key; did you mean `every`?
+    ");
+    assert_snapshot!(problems_of(&with("relays: { console: { all: } }\nsinks: { console: { print: } }")), @"sos.yaml:4:11: relays.console: `console` is a sink; it belongs into `sinks`");
+}
+
+#[test]
 fn a_source_among_the_sinks() {
     assert_snapshot!(problems_of(&with("sinks: { udp: { users: {} } }")), @"sos.yaml:4:10: sinks.udp: `udp` is a source; it belongs into `sources`");
 }
@@ -304,7 +318,7 @@ fn nothing_to_run() {
 fn a_section_that_does_not_exist() {
     assert_snapshot!(problems_of(&with("sink: {}\nlogging: {}\n")), @"
     sos.yaml:4:1: sink: unknown key; did you mean `sinks`?
-    sos.yaml:5:1: logging: unknown key; the keys here are `pipeline`, `sources` and `sinks`
+    sos.yaml:5:1: logging: unknown key; the keys here are `pipeline`, `sources`, `relays` and `sinks`
     ");
 }
 

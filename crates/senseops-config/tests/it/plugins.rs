@@ -1,23 +1,22 @@
 //! Plugins that look like real ones, and do nothing.
 
 #![expect(clippy::panic, reason = "helpers of tests")]
-#![expect(dead_code, reason = "what is read is what matters, not what would be done with it")]
 #![expect(clippy::struct_field_names, reason = "keys as users know them")]
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use senseops_config::{Loaded, Problems, Registry, load_str};
+use senseops_config::{Loaded, Problems, Registry, Role, load_str};
 use senseops_core::settings::{Secret, Size, Span, Warning};
 use senseops_core::{
-    Build, BuildError, LabelSet, PlanError, PlannedSink, PlannedSource, Sink, SinkConfig, SinkFactory,
-    Source, SourceConfig, SourceFactory, async_trait,
+    Build, BuildError, LabelSet, PlanError, Planned, Plugin, Relay, Sink, Source, async_trait,
 };
 use serde::Deserialize;
 use url::Url;
 
 /// Polls servers: nested tables, lists of tables, one component per server.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Poll {
     pub(crate) interval: Span,
@@ -26,7 +25,7 @@ pub(crate) struct Poll {
     pub(crate) proxy: Option<Url>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tls {
     pub(crate) ca: Option<std::path::PathBuf>,
@@ -34,7 +33,7 @@ pub(crate) struct Tls {
     pub(crate) passphrase: Option<Secret>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Server {
     pub(crate) name: String,
@@ -44,7 +43,7 @@ pub(crate) struct Server {
 }
 
 /// Listens: a required key, a size, a list of texts.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listen {
     pub(crate) listen: SocketAddr,
@@ -55,24 +54,15 @@ pub(crate) struct Listen {
 }
 
 /// Writes to a database: a login that must be complete, a secret, words to choose from.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "RawDatabase")]
-pub(crate) struct Database {
-    pub(crate) database: String,
-    pub(crate) version: u8,
-    pub(crate) gzip: bool,
-    password: Option<Secret>,
-}
-
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawDatabase {
+pub(crate) struct Database {
     url: String,
-    database: String,
+    pub(crate) database: String,
     #[serde(default)]
-    version: u8,
+    pub(crate) version: u8,
     #[serde(default)]
-    gzip: bool,
+    pub(crate) gzip: bool,
     username: Option<String>,
     password: Option<Secret>,
     #[serde(default)]
@@ -87,15 +77,28 @@ enum Naming {
     Native,
 }
 
+/// A relay.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Count {
+    pub(crate) every: Span,
+}
+
 /// Prints: everything has a default.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Print {
     pub(crate) color: bool,
 }
 
 pub(crate) fn registry() -> Registry {
-    Registry::new().source::<Poll>().source::<Listen>().sink::<Database>().sink::<Print>()
+    Registry::new()
+        .source::<Poll>()
+        .source::<Listen>()
+        .relay::<Count>()
+        .sink::<Database>()
+        .sink::<Print>()
+        .absent(Role::Sink, "nats", "nats")
 }
 
 /// Loads one file `sos.yaml` without an environment.
@@ -116,30 +119,31 @@ pub(crate) fn with(rest: &str) -> String {
     format!("sources:\n  udp:\n    users: {{ listen: 127.0.0.1:9997 }}\n{rest}")
 }
 
+impl Default for Count {
+    fn default() -> Self {
+        Self { every: Span::from_secs(60) }
+    }
+}
+
 impl Default for Poll {
     fn default() -> Self {
         Self { interval: Span::from_secs(30), tls: Tls::default(), servers: Vec::new(), proxy: None }
     }
 }
 
-impl TryFrom<RawDatabase> for Database {
-    type Error = &'static str;
+#[async_trait]
+impl Plugin for Poll {
+    type Component = Box<dyn Source>;
 
-    fn try_from(raw: RawDatabase) -> Result<Self, Self::Error> {
-        if raw.username.is_some() != raw.password.is_some() {
-            return Err("username and password belong together; set both or none");
-        }
-        assert!(!raw.url.is_empty() || raw.naming == Naming::default());
-        Ok(Self { database: raw.database, version: raw.version, gzip: raw.gzip, password: raw.password })
-    }
-}
-
-impl SourceConfig for Poll {
     const TYPE: &'static str = "healthcheck";
     const ABOUT: &'static str = "polls servers";
     const SAMPLE: &'static str = "interval: 30s\n";
 
-    fn plan(self) -> Result<Vec<PlannedSource>, PlanError> {
+    async fn build(&self, _build: Build) -> Result<Box<dyn Source>, BuildError> {
+        never()
+    }
+
+    fn plan(self) -> Result<Vec<Planned<Box<dyn Source>>>, PlanError> {
         let mut names = BTreeSet::new();
         for (index, server) in self.servers.iter().enumerate() {
             if !names.insert(&server.name) {
@@ -147,7 +151,8 @@ impl SourceConfig for Poll {
                 return Err(PlanError::at(format!("servers.{index}.name"), message));
             }
         }
-        Ok(self.servers.iter().map(|server| PlannedSource::part(&server.name, Never)).collect())
+        let alone = |server: &Server| Self { servers: vec![server.clone()], ..self.clone() };
+        Ok(self.servers.iter().map(|server| Planned::part(&server.name, alone(server))).collect())
     }
 
     fn warnings(&self) -> Vec<Warning> {
@@ -155,13 +160,16 @@ impl SourceConfig for Poll {
     }
 }
 
-impl SourceConfig for Listen {
+#[async_trait]
+impl Plugin for Listen {
+    type Component = Box<dyn Source>;
+
     const TYPE: &'static str = "udp";
     const ABOUT: &'static str = "listens";
     const SAMPLE: &'static str = "listen: 127.0.0.1:9997\n";
 
-    fn plan(self) -> Result<Vec<PlannedSource>, PlanError> {
-        Ok(vec![PlannedSource::single(Never)])
+    async fn build(&self, _build: Build) -> Result<Box<dyn Source>, BuildError> {
+        never()
     }
 
     fn warnings(&self) -> Vec<Warning> {
@@ -170,13 +178,36 @@ impl SourceConfig for Listen {
     }
 }
 
-impl SinkConfig for Database {
+#[async_trait]
+impl Plugin for Count {
+    type Component = Box<dyn Relay>;
+
+    const TYPE: &'static str = "count";
+    const ABOUT: &'static str = "counts events";
+    const SAMPLE: &'static str = "# every: 1m\n";
+
+    async fn build(&self, _build: Build) -> Result<Box<dyn Relay>, BuildError> {
+        never()
+    }
+}
+
+#[async_trait]
+impl Plugin for Database {
+    type Component = Arc<dyn Sink>;
+
     const TYPE: &'static str = "influx";
     const ABOUT: &'static str = "writes to a database";
     const SAMPLE: &'static str = "url: http://127.0.0.1:8086\n";
 
-    fn plan(self) -> Result<Vec<PlannedSink>, PlanError> {
-        Ok(vec![PlannedSink::single(Never)])
+    async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
+        never()
+    }
+
+    fn plan(self) -> Result<Vec<Planned<Arc<dyn Sink>>>, PlanError> {
+        if self.username.is_some() != self.password.is_some() {
+            return Err(PlanError::at("", "username and password belong together; set both or none"));
+        }
+        Ok(vec![Planned::single(self)])
     }
 
     fn warnings(&self) -> Vec<Warning> {
@@ -184,30 +215,20 @@ impl SinkConfig for Database {
     }
 }
 
-impl SinkConfig for Print {
+#[async_trait]
+impl Plugin for Print {
+    type Component = Arc<dyn Sink>;
+
     const TYPE: &'static str = "console";
     const ABOUT: &'static str = "prints";
     const SAMPLE: &'static str = "# color: false\n";
 
-    fn plan(self) -> Result<Vec<PlannedSink>, PlanError> {
-        Ok(vec![PlannedSink::single(Never)])
+    async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
+        never()
     }
 }
 
-/// Is never built: configuration opens nothing.
-#[derive(PartialEq)]
-struct Never;
-
-#[async_trait]
-impl SourceFactory for Never {
-    async fn build(&self, _build: Build) -> Result<Box<dyn Source>, BuildError> {
-        Err(BuildError::at("", "not built in these tests"))
-    }
-}
-
-#[async_trait]
-impl SinkFactory for Never {
-    async fn build(&self, _build: Build) -> Result<std::sync::Arc<dyn Sink>, BuildError> {
-        Err(BuildError::at("", "not built in these tests"))
-    }
+/// Configuration opens nothing.
+fn never<T>() -> Result<T, BuildError> {
+    Err(BuildError::at("", "not built in these tests"))
 }

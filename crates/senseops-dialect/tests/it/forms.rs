@@ -87,7 +87,7 @@ fn lists_of_apps_are_written_when_they_are_included() {
 fn the_number_of_apps_is_that_of_the_engine_not_that_of_the_list() {
     let values = [
         (engine_health::LOADED_DOCS.count, 10_007.into()),
-        (engine_health::LOADED_DOCS.ids, Value::List(vec!["1".into()])),
+        (engine_health::LOADED_DOCS.ids, Value::from(vec!["1".into()])),
     ];
     insta::assert_snapshot!(written(&event(engine_health::KIND, Body::Measurement(fields(values)))), @r#"
     sense_server host="sense1" zone="3" | uptime Text("")

@@ -1,17 +1,20 @@
 //! The files of dead letters: one that grows, and older ones with numbers that do not change any more.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use senseops_core::BoxError;
 use serde::Serialize;
 
 use super::line::Line;
+use crate::owned_directory::{OwnedDirectory, replace, sync_directory};
 
+const WHAT: &str = "dead letters";
+const VERSION: u32 = 1;
 /// What is written to; older ones have a number behind.
 const NAME: &str = "dead-letters.jsonl";
-const LOCK: &str = "lock";
 /// The most that one file takes, so that it can be read as a whole; and the longest line.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// Of how many files what may be kept consists. When there is no room, the oldest is given up as a whole.
@@ -22,42 +25,53 @@ const WRITE_BYTES: usize = 1024 * 1024;
 /// Dead letters on disk, owned by this process. All of it blocks.
 #[derive(Debug)]
 pub(super) struct Directory {
-    path: PathBuf,
+    owned: OwnedDirectory,
     max_bytes: u64,
     /// What is written to, once that was necessary.
     current: Option<File>,
     current_bytes: u64,
     /// The files with numbers, oldest first, with their sizes.
     numbered: BTreeMap<u64, u64>,
-    _lock: File,
+}
+
+/// What appending came to, in letters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Appended {
+    /// Those that are on disk now.
+    pub(super) kept: u64,
+    /// Those that are larger than what may be kept.
+    pub(super) too_large: u64,
+    /// Older ones that were given up for them.
+    pub(super) given_up: u64,
 }
 
 impl Directory {
-    pub(super) fn open(path: PathBuf, max_bytes: u64) -> io::Result<Self> {
-        fs::create_dir_all(&path)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::other("another process uses the directory"),
-            TryLockError::Error(error) => error,
-        })?;
+    pub(super) fn open(path: PathBuf, max_bytes: u64) -> Result<Self, BoxError> {
+        let owned = OwnedDirectory::open(path, WHAT, VERSION)?;
+        let path = owned.path();
         let mut numbered = BTreeMap::new();
-        for number in numbers(&path)? {
-            numbered.insert(number, fs::metadata(file_of(&path, number))?.len());
+        for number in numbers(path)? {
+            numbered.insert(number, fs::metadata(file_of(path, number))?.len());
         }
         let current_bytes = match fs::metadata(path.join(NAME)) {
             Ok(metadata) => metadata.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
-        Ok(Self { path, max_bytes, current: None, current_bytes, numbered, _lock: lock })
+        Ok(Self { owned, max_bytes, current: None, current_bytes, numbered })
+    }
+
+    /// The longest line, in bytes.
+    pub(super) fn longest(max_bytes: u64) -> u64 {
+        MAX_FILE_BYTES.min(max_bytes)
     }
 
     pub(super) fn bytes(&self) -> u64 {
         self.current_bytes + self.numbered.values().sum::<u64>()
     }
 
-    /// Appends letters and syncs them. How many older ones were given up for that.
-    pub(super) fn append<'a>(&mut self, lines: impl Iterator<Item = Line<'a>>) -> io::Result<u64> {
+    /// Appends letters and syncs them.
+    pub(super) fn append<'a>(&mut self, lines: impl Iterator<Item = Line<'a>>) -> io::Result<Appended> {
         let appended = self.append_all(lines);
         if appended.is_err() {
             // What is in the file now is unknown; it is looked at again before the next line.
@@ -66,21 +80,25 @@ impl Directory {
         appended
     }
 
-    fn append_all<'a>(&mut self, lines: impl Iterator<Item = Line<'a>>) -> io::Result<u64> {
-        let (mut pending, mut given_up) = (Vec::new(), 0);
+    fn append_all<'a>(&mut self, lines: impl Iterator<Item = Line<'a>>) -> io::Result<Appended> {
+        let (mut pending, mut appended) = (Vec::new(), Appended::default());
         for line in lines {
             let begin = pending.len();
             line.serialize(&mut serde_json::Serializer::new(&mut pending))?;
             pending.push(b'\n');
             let length = (pending.len() - begin) as u64;
-            if length > MAX_FILE_BYTES.min(self.max_bytes) {
-                return Err(io::Error::other("an event is larger than what may be kept"));
+            if length > Self::longest(self.max_bytes) {
+                // It costs none of the others.
+                pending.truncate(begin);
+                appended.too_large += 1;
+                continue;
             }
+            appended.kept += 1;
             if self.current_bytes + pending.len() as u64 > self.file_bytes() {
                 let rest = pending.split_off(begin);
                 self.write(&mut pending)?;
                 self.rotate()?;
-                given_up += self.make_room()?;
+                appended.given_up += self.make_room()?;
                 pending = rest;
             } else if pending.len() >= WRITE_BYTES {
                 self.write(&mut pending)?;
@@ -90,7 +108,8 @@ impl Directory {
         if let Some(file) = &self.current {
             file.sync_data()?;
         }
-        Ok(given_up + self.make_room()?)
+        appended.given_up += self.make_room()?;
+        Ok(appended)
     }
 
     fn file_bytes(&self) -> u64 {
@@ -113,11 +132,11 @@ impl Directory {
     }
 
     fn open_current(&mut self) -> io::Result<File> {
-        let path = self.path.join(NAME);
+        let path = self.owned.path().join(NAME);
         let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
         self.current_bytes = file.metadata()?.len();
         if self.current_bytes == 0 {
-            sync_directory(&self.path)?;
+            sync_directory(self.owned.path())?;
         } else {
             let mut last = [0];
             file.seek(SeekFrom::End(-1))?;
@@ -138,8 +157,8 @@ impl Directory {
                 file.sync_data()?;
             }
             let number = self.numbered.last_key_value().map_or(1, |(last, _)| last + 1);
-            fs::rename(self.path.join(NAME), file_of(&self.path, number))?;
-            sync_directory(&self.path)?;
+            fs::rename(self.owned.path().join(NAME), file_of(self.owned.path(), number))?;
+            sync_directory(self.owned.path())?;
             self.numbered.insert(number, self.current_bytes);
             self.current_bytes = 0;
         }
@@ -152,7 +171,7 @@ impl Directory {
         while self.bytes() > self.max_bytes
             && let Some((number, _)) = self.numbered.pop_first()
         {
-            let file = file_of(&self.path, number);
+            let file = file_of(self.owned.path(), number);
             given_up += lines(&read(&file)?).count() as u64;
             remove(&file)?;
         }
@@ -160,7 +179,7 @@ impl Directory {
     }
 
     pub(super) fn read(&self, number: u64) -> io::Result<Vec<u8>> {
-        read(&file_of(&self.path, number))
+        read(&file_of(self.owned.path(), number))
     }
 
     /// Replaces what is in the file of this number, unless it was given up meanwhile.
@@ -168,19 +187,15 @@ impl Directory {
         if !self.numbered.contains_key(&number) {
             return Ok(());
         }
-        let path = file_of(&self.path, number);
+        let path = file_of(self.owned.path(), number);
         if lines.is_empty() {
             remove(&path)?;
             self.numbered.remove(&number);
         } else {
-            let next = self.path.join("replacement.tmp");
-            let mut file = File::create(&next)?;
-            file.write_all(lines)?;
-            file.sync_all()?;
-            fs::rename(next, path)?;
+            replace(&path, lines)?;
             self.numbered.insert(number, lines.len() as u64);
         }
-        sync_directory(&self.path)
+        sync_directory(self.owned.path())
     }
 }
 
@@ -228,9 +243,4 @@ fn numbers(path: &Path) -> io::Result<Vec<u64>> {
 
 fn file_of(path: &Path, number: u64) -> PathBuf {
     path.join(format!("{NAME}.{number}"))
-}
-
-/// New names are durable once the directory is synced; Windows does that by itself.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use senseops_core::{Batch, BoxError, BuildError, Condition, Health, Rejection, Timestamp, chain};
+use senseops_wire::Lossless;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::directory::Directory;
+use super::directory::{Appended, Directory};
 use super::line::Line;
 use crate::counters::value;
 use crate::plan::ComponentError;
@@ -57,7 +58,7 @@ impl DeadLetters {
         let opened = spawn_blocking(move || Directory::open(to_open, max_bytes)).await;
         let cause: BoxError = match opened {
             Ok(Ok(directory)) => return Ok(Self::new(Some(path), max_bytes, Some(directory))),
-            Ok(Err(error)) => error.into(),
+            Ok(Err(error)) => error,
             Err(panicked) => panicked.into(),
         };
         let source = BuildError::at("path", format!("open {}", path.display())).because(cause);
@@ -81,8 +82,8 @@ impl DeadLetters {
         }))
     }
 
-    /// Keeps what `sink` was refused; returns once it is on disk. Whether it is there.
-    pub(crate) async fn keep(&self, sink: &str, refused: Vec<Refused>) -> bool {
+    /// Keeps what `sink` was refused; returns once it is on disk. How many events are there.
+    pub(crate) async fn keep(&self, sink: &str, refused: Vec<Refused>) -> u64 {
         let events: u64 = refused.iter().map(|refused| refused.rejections.len() as u64).sum();
         let inner = &self.0;
         let sink = sink.to_owned();
@@ -91,23 +92,31 @@ impl DeadLetters {
             directory.append(refused.iter().flat_map(|Refused { batch, rejections }| {
                 let sink = &sink;
                 rejections.iter().filter_map(move |Rejection { index, reason }| {
-                    Some(Line { sink, reason, refused: now, event: batch.get(*index)? })
+                    Some(Line { sink, reason, refused: now, event: Lossless(batch.get(*index)?) })
                 })
             }))
         });
         match timeout(LONGEST_WAIT, kept).await {
-            Ok(Some(Ok(given_up))) => {
-                inner.kept.fetch_add(events, Ordering::Relaxed);
+            Ok(Some(Ok(Appended { kept, too_large, given_up }))) => {
+                inner.kept.fetch_add(kept, Ordering::Relaxed);
+                inner.not_kept.fetch_add(too_large, Ordering::Relaxed);
                 inner.given_up.fetch_add(given_up, Ordering::Relaxed);
-                inner.health.ok();
-                return true;
+                if too_large == 0 {
+                    inner.health.ok();
+                } else {
+                    let most = Directory::longest(inner.max_bytes);
+                    inner
+                        .health
+                        .warning(format!("a refused event was longer than the {most} bytes that are kept"));
+                }
+                return kept;
             }
             Ok(None) => {}
             Ok(Some(Err(error))) => inner.health.failing(self.failure(&chain(&error).to_string())),
             Err(_elapsed) => inner.health.failing(self.failure("the disk does not answer")),
         }
         inner.not_kept.fetch_add(events, Ordering::Relaxed);
-        false
+        0
     }
 
     fn failure(&self, reason: &str) -> String {
@@ -143,14 +152,18 @@ impl DeadLetters {
         self.0.replaying.lock().await
     }
 
-    /// Where refused events are, for those who read the health of a sink.
-    pub(crate) fn whereabouts(&self, is_kept: bool) -> String {
-        match (&self.0.path, is_kept) {
-            (Some(path), true) => format!("they are kept in {}", path.display()),
-            (Some(_), false) => "they could not be kept".to_owned(),
-            (None, _) => "they are not kept, since neither pipeline.state_dir nor \
-                          pipeline.dead_letters.path is set"
-                .to_owned(),
+    /// Where so many refused events are, of which so many are kept; for those who read the health of a sink.
+    pub(crate) fn whereabouts(&self, kept: u64, refused: u64) -> String {
+        match &self.0.path {
+            Some(path) if kept == refused => format!("they are kept in {}", path.display()),
+            Some(path) if kept > 0 => {
+                format!("{kept} of {refused} are kept in {}, the others could not be", path.display())
+            }
+            Some(_) => "they could not be kept".to_owned(),
+            None => {
+                "they are not kept, since neither pipeline.state_dir nor pipeline.dead_letters.path is set"
+                    .to_owned()
+            }
         }
     }
 

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::PathBuf;
 
-use senseops_core::{Event, Name, Outcome};
+use senseops_core::{Chunk, Event, Name, Outcome};
 use senseops_journal::Journal;
 use thiserror::Error;
 use tracing::info;
 
 use super::directory::{self, Directory};
 use super::{DeadLetter, DeadLetters};
-use crate::codec::Chunk;
+use crate::intake::{count, size};
 
 /// How many events go into the journal together.
 const EVENTS_PER_CHUNK: usize = 500;
@@ -133,13 +133,12 @@ fn sort(content: &[u8], only: Option<&String>, sinks: &HashSet<String>) -> Sorte
 
 /// Returns once all of it is stored as well as the journal can.
 async fn append(journal: &Journal<Chunk>, sink: String, events: Vec<Event>) -> Result<(), ReplayError> {
-    let sink = Name::from(sink);
+    let sink = Name::intern(&sink);
     for events in events.chunks(EVENTS_PER_CHUNK) {
-        let bytes: usize = events.iter().map(Event::approximate_bytes).sum();
-        let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
-        let chunk = Chunk { source: Name::new(SOURCE), events: events.into(), target: Some(sink.clone()) };
-        let receipt = journal.append_when_room(chunk, count, bytes as u64).await;
-        match receipt.outcome().await {
+        let chunk = Chunk { target: Some(sink.clone()), ..Chunk::new(SOURCE, events) };
+        let (count, bytes) = (count(events.len()), size(chunk.bytes()));
+        let receipt = journal.append_when_room(chunk, count, bytes).await;
+        match receipt.outcome_now().await {
             Outcome::Stored => {}
             // In memory only, while the letters are on disk.
             Outcome::Held | Outcome::Lost => return Err(ReplayError::Journal),

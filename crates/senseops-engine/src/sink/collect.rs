@@ -3,19 +3,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use senseops_core::{Accepts, Batch, Event, Name, Shutdown};
-use senseops_journal::{Entry, Position, Reader};
+use senseops_core::host::{Delivery, Only};
+use senseops_core::{Accepts, Batch, Chunk, Event, Kind, Name, Shutdown, Timestamp};
+use senseops_journal::{Entry, Position, Reader, Wants};
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
-use crate::codec::Chunk;
-use crate::settings::{Delivery, Only};
-
-/// Which events a sink gets: what it accepts, and of that what the operator wants it to have.
+/// Which events a sink or relay gets: what it accepts, and of that what the operator wants it to have.
+#[derive(Clone)]
 pub(crate) struct Wanted {
-    /// The name of the sink.
-    pub(crate) sink: Name,
+    /// The name of the component.
+    pub(crate) component: Name,
     pub(crate) accepts: Accepts,
-    pub(crate) only: Only,
+    /// What the operator says about the whole, and the configuration about this part of it.
+    pub(crate) only: [Only; 2],
+    /// It emits too, and does not get what it emitted.
+    pub(crate) emits: bool,
+}
+
+/// How far somebody came before, in a journal that may have been another one since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reached {
+    /// The position of the last chunk.
+    position: u64,
+    /// When that was appended, in nanoseconds since 1970. Of another journal it was later.
+    appended: i64,
 }
 
 /// How often a batch that is neither full nor old enough looks for more. Waking for each chunk would cost more than
@@ -29,7 +41,14 @@ const CHUNKS_PER_LOOK: usize = 1024;
 pub(crate) struct Collected {
     pub(crate) batch: Batch,
     /// `None` while part of the first chunk is still to come.
-    pub(crate) through: Option<Position>,
+    pub(crate) through: Option<Through>,
+}
+
+/// A chunk up to which everything is in batches.
+#[derive(Clone, Copy)]
+pub(crate) struct Through {
+    pub(crate) position: Position,
+    pub(crate) appended: Timestamp,
 }
 
 /// Collects batches.
@@ -43,6 +62,8 @@ pub(crate) struct Collect {
     filling: Filling,
     /// The next batch waits until then, unless it is full.
     earliest: Instant,
+    /// What comes again although it was dealt with.
+    reached: Option<Reached>,
 }
 
 /// The events of a chunk that are still to be collected.
@@ -53,7 +74,7 @@ struct Rest {
     /// How many of the wanted ones have been collected.
     taken: usize,
     bytes_per_event: u64,
-    position: Position,
+    through: Through,
 }
 
 /// A chunk and the positions that belong to the batch; `None` for all.
@@ -66,7 +87,7 @@ struct Filling {
     events: usize,
     bytes: u64,
     /// The last chunk that is in the batch as a whole, or of which nothing is wanted.
-    through: Option<Position>,
+    through: Option<Through>,
     /// When the batch is old enough.
     due: Option<Instant>,
 }
@@ -76,15 +97,39 @@ impl Wanted {
     fn of(&self, chunk: &Chunk) -> Option<Vec<usize>> {
         match &chunk.target {
             // It was chosen by `only` when it came first.
-            Some(sink) if *sink == self.sink => return None,
+            Some(sink) if *sink == self.component => return None,
             Some(_another) => return Some(Vec::new()),
-            None if !self.only.source(&chunk.source) => return Some(Vec::new()),
+            None if self.emits && chunk.source == self.component => return Some(Vec::new()),
+            None if !self.only.iter().all(|only| only.source(&chunk.source)) => return Some(Vec::new()),
             None => {}
         }
-        let wanted = |event: &Event| self.only.kind(event.kind) && self.accepts.event(event);
+        let wanted = |event: &Event| self.kind(event.kind) && self.accepts.event(event);
         let unwanted = chunk.events.iter().position(|event| !wanted(event))?;
         let later = chunk.events.iter().enumerate().skip(unwanted).filter(|(_, event)| wanted(event));
         Some((0..unwanted).chain(later.map(|(at, _)| at)).collect())
+    }
+
+    fn kind(&self, kind: Kind) -> bool {
+        self.only.iter().all(|only| only.kind(kind)) && self.accepts.kind(kind)
+    }
+
+    /// The same by kinds alone, for chunks that are not decoded yet.
+    pub(crate) fn kinds(&self) -> Wants {
+        let wanted = self.clone();
+        // A kind that cannot be interned cannot be decoded either; then that is where it is told.
+        Arc::new(move |kind| Kind::intern(kind).map_or(true, |kind| wanted.kind(kind)))
+    }
+}
+
+impl Reached {
+    fn includes(self, entry: &Entry<Chunk>) -> bool {
+        entry.position.get() <= self.position && entry.appended.as_nanos() <= self.appended
+    }
+}
+
+impl From<Through> for Reached {
+    fn from(Through { position, appended }: Through) -> Self {
+        Self { position: position.get(), appended: appended.as_nanos() }
     }
 }
 
@@ -98,7 +143,13 @@ impl Collect {
             rest: None,
             filling: Filling::default(),
             earliest: Instant::now(),
+            reached: None,
         }
+    }
+
+    /// Leaves out what comes again of what was dealt with before.
+    pub(crate) fn after(self, reached: Option<Reached>) -> Self {
+        Self { reached, ..self }
     }
 
     /// The next batch: full, or as old as its events may get. It is empty when the cursor may move on over events
@@ -160,12 +211,13 @@ impl Collect {
     }
 
     fn add(&mut self, entry: Entry<Chunk>) {
-        let wanted = self.wanted.of(&entry.chunk);
+        let is_known = self.reached.is_some_and(|reached| reached.includes(&entry));
+        let wanted = if is_known { Some(Vec::new()) } else { self.wanted.of(&entry.chunk) };
         self.fill(Rest {
             wanted,
             taken: 0,
             bytes_per_event: entry.bytes / u64::from(entry.events.max(1)),
-            position: entry.position,
+            through: Through { position: entry.position, appended: entry.appended },
             events: entry.chunk.events,
         });
     }
@@ -192,7 +244,7 @@ impl Collect {
             self.filling.bytes += rest.bytes_per_event * taken as u64;
         }
         if range.end == wanted {
-            self.filling.through = Some(rest.position);
+            self.filling.through = Some(rest.through);
         } else {
             rest.taken = range.end;
             self.rest = Some(rest);

@@ -1,22 +1,20 @@
 //! Delivering one batch: what each kind of failure leads to. This is the only place where writes are repeated.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::FutureExt;
-use senseops_core::{Batch, BoxError, Rejection, Shutdown, Sink, WriteError, chain};
+use senseops_core::host::Retry;
+use senseops_core::{Batch, BoxError, Chunk, Rejection, Shutdown, WriteError};
 use senseops_journal::Journal;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::SinkSlot;
+use super::{Instance, SinkSlot};
 use crate::backoff::Backoff;
-use crate::codec::Chunk;
+use crate::contained::told;
 use crate::counters::Attempts;
 use crate::dead_letters::{DeadLetters, Refused};
-use crate::settings::Retry;
-use crate::supervise::{FIRST_RESTART, LONGEST_RESTART, panic_text};
+use crate::supervise::{FIRST_RESTART, LONGEST_RESTART};
 
 /// How often several events may make the sink panic before they are taken apart to find the one that does it.
 const PANICS_PER_BATCH: u32 = 3;
@@ -62,18 +60,18 @@ enum Attempt {
     Written,
     /// Nothing is known to be written; the same again after a pause.
     Again {
-        sink: Arc<dyn Sink>,
+        sink: Instance,
         pause: Duration,
-        cause: BoxError,
+        cause: String,
     },
     /// The same again once what is wrong with us may be repaired.
     Denied {
-        sink: Arc<dyn Sink>,
-        cause: BoxError,
+        sink: Instance,
+        cause: String,
     },
     /// Only halves can tell which event is at fault.
     Halve {
-        cause: BoxError,
+        cause: String,
     },
     /// Part of it is done.
     Partly {
@@ -82,7 +80,7 @@ enum Attempt {
     },
     /// The sink is broken and must be replaced.
     Panicked {
-        sink: Arc<dyn Sink>,
+        sink: Instance,
         text: String,
     },
 }
@@ -135,8 +133,7 @@ impl Delivery<'_> {
         let begin = Instant::now();
         let deadline = begin + *longest;
         slot.progress.begin(deadline);
-        let write = AssertUnwindSafe(sink.write(batch)).catch_unwind();
-        let outcome = timeout_at(deadline, write).await;
+        let outcome = timeout_at(deadline, sink.write(batch)).await;
         slot.progress.end(deadline);
         slot.counters.write_seconds.observe(begin.elapsed());
         let Attempts { written, partial, unavailable, denied, split, timed_out, panicked } =
@@ -145,14 +142,16 @@ impl Delivery<'_> {
             Ok(Ok(Ok(()))) => (written, Attempt::Written),
             Ok(Ok(Err(WriteError::Unavailable { source, retry_after }))) => {
                 let pause = self.between_writes.pause_at_least(retry_after);
-                (unavailable, Attempt::Again { sink, pause, cause: source })
+                (unavailable, Attempt::Again { sink, pause, cause: cause_of(&source) })
             }
-            Ok(Ok(Err(WriteError::Denied(cause)))) => (denied, Attempt::Denied { sink, cause }),
-            Ok(Ok(Err(WriteError::Split(cause)))) => (split, Attempt::Halve { cause }),
+            Ok(Ok(Err(WriteError::Denied(cause)))) => {
+                (denied, Attempt::Denied { sink, cause: cause_of(&cause) })
+            }
+            Ok(Ok(Err(WriteError::Split(cause)))) => (split, Attempt::Halve { cause: cause_of(&cause) }),
             Ok(Ok(Err(WriteError::Partial { retry, refused }))) => (partial, sorted(batch, retry, refused)),
-            Ok(Err(panic)) => (panicked, Attempt::Panicked { text: panic_text(&*panic), sink }),
+            Ok(Err(text)) => (panicked, Attempt::Panicked { text, sink }),
             Err(_elapsed) => {
-                let cause = format!("the write took longer than {longest:?}").into();
+                let cause = format!("the write took longer than {longest:?}");
                 (timed_out, Attempt::Again { sink, pause: self.between_writes.pause(), cause })
             }
         };
@@ -169,12 +168,12 @@ impl Delivery<'_> {
 
     /// Waits before the next attempt. Another sink in place of the one that failed ends the pause, and so does a drain
     /// that begins meanwhile, once: the shutdown time is too short to be spent waiting.
-    async fn pause(&self, sink: &Arc<dyn Sink>, pause: Duration, cause: &BoxError) -> Result<(), Abandoned> {
-        self.deliver.slot.build.health.failing(chain(&**cause).to_string());
+    async fn pause(&self, sink: &Instance, pause: Duration, cause: &str) -> Result<(), Abandoned> {
+        self.deliver.slot.build.health.failing(cause);
         self.wait(sink, pause).await
     }
 
-    async fn wait(&self, sink: &Arc<dyn Sink>, pause: Duration) -> Result<(), Abandoned> {
+    async fn wait(&self, sink: &Instance, pause: Duration) -> Result<(), Abandoned> {
         self.deliver.slot.counters.retries.fetch_add(1, Ordering::Relaxed);
         let was_draining = self.drain.is_requested();
         if was_draining && self.deliver.journal.status().outlives_the_program() {
@@ -189,19 +188,18 @@ impl Delivery<'_> {
     }
 
     /// Waits, and builds the sink anew with what its secrets are then: what is wrong can be repaired without a restart.
-    async fn denied(&self, sink: &Arc<dyn Sink>, cause: &BoxError) -> Result<(), Abandoned> {
+    async fn denied(&self, sink: &Instance, cause: &str) -> Result<(), Abandoned> {
         self.pause(sink, self.deliver.retry.denied.get(), cause).await?;
         self.deliver.slot.refresh(sink).await;
         Ok(())
     }
 
-    fn halve(&mut self, batch: &Batch, cause: &BoxError) {
+    fn halve(&mut self, batch: &Batch, cause: &str) {
         if batch.len() > 1 {
             let (first, second) = batch.halves();
             self.parts.extend([second, first].map(|batch| Part { batch, panics: 0 }));
         } else {
-            let reason = chain(&**cause).to_string();
-            self.refuse(batch, vec![Rejection { index: 0, reason }]);
+            self.refuse(batch, vec![Rejection { index: 0, reason: cause.to_owned() }]);
             // It answers, so it works.
             self.deliver.slot.succeeded();
         }
@@ -228,19 +226,19 @@ impl Delivery<'_> {
         if written > 0 {
             self.wait(&sink, pause).await?;
         } else {
-            self.pause(&sink, pause, &"the target took nothing of the batch".into()).await?;
+            self.pause(&sink, pause, "the target took nothing of the batch").await?;
         }
         self.parts.push(Part { batch: batch.select(retry), panics: 0 });
         Ok(())
     }
 
-    async fn panicked(&mut self, mut part: Part, sink: &Arc<dyn Sink>, text: String) {
+    async fn panicked(&mut self, mut part: Part, sink: &Instance, text: String) {
         part.panics += 1;
         let is_single = part.batch.len() == 1;
         if is_single && (self.is_sink_proven || part.panics >= PANICS_PER_EVENT) {
             self.refuse(&part.batch, vec![Rejection { index: 0, reason: text.clone() }]);
         } else if !is_single && part.panics >= PANICS_PER_BATCH {
-            self.halve(&part.batch, &text.clone().into());
+            self.halve(&part.batch, &text);
         } else if is_single {
             // Last, so that others can show whether the sink works at all.
             self.parts.insert(0, part);
@@ -264,13 +262,15 @@ impl Delivery<'_> {
         let Deliver { slot, dead_letters, .. } = self.deliver;
         let reason = first.reason.clone();
         let events = self.refused.iter().map(|refused| refused.rejections.len() as u64).sum();
-        let is_kept = dead_letters.keep(slot.name(), self.refused).await;
-        if is_kept {
-            slot.counters.dead_letters.fetch_add(events, Ordering::Relaxed);
-        }
+        let kept = dead_letters.keep(slot.name(), self.refused).await;
+        slot.counters.dead_letters.fetch_add(kept, Ordering::Relaxed);
         slot.counters.refused.fetch_add(events, Ordering::Relaxed);
-        slot.refusals.note(slot.name(), events, &reason, &dead_letters.whereabouts(is_kept));
+        slot.refusals.note(slot.name(), events, &reason, &dead_letters.whereabouts(kept, events));
     }
+}
+
+fn cause_of(error: &BoxError) -> String {
+    told(&**error)
 }
 
 /// A plugin may name an event twice or one that does not exist; neither may lose or repeat another.

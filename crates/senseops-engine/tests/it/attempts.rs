@@ -4,10 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use senseops_core::{
-    Build, BuildError, Condition, PlanError, PlanSinks, PlannedSink, Sink, SinkFactory, WriteError,
-    async_trait,
-};
+use senseops_core::host::{IntoComponents, PlannedSink};
+use senseops_core::{Build, BuildError, Condition, Factory, PlanError, Sink, WriteError, async_trait};
 use senseops_engine::{AttemptsView, Delivery, Pipeline};
 
 use crate::support::{Scripted, emit, run, until};
@@ -26,7 +24,7 @@ impl PartialEq for Login {
 }
 
 #[async_trait]
-impl SinkFactory for Login {
+impl Factory<Arc<dyn Sink>> for Login {
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         let password = *self.password.lock().unwrap();
         let password = password.ok_or_else(|| BuildError::at("password", "read the password"))?;
@@ -38,8 +36,8 @@ impl SinkFactory for Login {
     }
 }
 
-impl PlanSinks for Login {
-    fn plan_sinks(self) -> Result<Vec<PlannedSink>, PlanError> {
+impl IntoComponents<Arc<dyn Sink>> for Login {
+    fn into_components(self) -> Result<Vec<PlannedSink>, PlanError> {
         Ok(vec![PlannedSink::single(self)])
     }
 }

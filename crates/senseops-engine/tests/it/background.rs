@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use senseops_core::host::{IntoComponents, PlannedSink};
 use senseops_core::{
-    Accepts, Background, Batch, Build, BuildError, Condition, PlanError, PlanSinks, PlannedSink, Sink,
-    SinkFactory, WriteError, async_trait,
+    Accepts, Background, Batch, Build, BuildError, Condition, Factory, PlanError, Sink, WriteError,
+    async_trait,
 };
 use senseops_engine::Pipeline;
 use tokio::time::{Instant, sleep};
@@ -47,15 +48,15 @@ impl PartialEq for Works {
 }
 
 #[async_trait]
-impl SinkFactory for Works {
+impl Factory<Arc<dyn Sink>> for Works {
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         let number = self.built.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Instance { number, script: self.script }))
     }
 }
 
-impl PlanSinks for Works {
-    fn plan_sinks(self) -> Result<Vec<PlannedSink>, PlanError> {
+impl IntoComponents<Arc<dyn Sink>> for Works {
+    fn into_components(self) -> Result<Vec<PlannedSink>, PlanError> {
         Ok(vec![PlannedSink::single(self)])
     }
 }

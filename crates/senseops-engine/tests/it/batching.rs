@@ -7,7 +7,7 @@ use std::time::Duration;
 use senseops_engine::{Delivery, Pipeline};
 use tokio::time::Instant;
 
-use crate::support::{Scripted, emit, numbered, run, until};
+use crate::support::{CHUNK_BYTES, Scripted, emit, numbered, run, until};
 
 const THREE: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 const TEN: NonZeroUsize = NonZeroUsize::new(10).unwrap();
@@ -30,7 +30,7 @@ async fn batches_hold_at_most_max_events_whatever_the_chunks() {
 #[tokio::test(start_paused = true)]
 async fn batches_hold_at_most_max_bytes_but_always_one_event() {
     let sink = Arc::new(Scripted::willing());
-    let one = numbered(0).approximate_bytes();
+    let one = numbered(0).bytes() + CHUNK_BYTES / 10 + 1;
     let delivery = Delivery { max_bytes: format!("{}B", one * 4).parse().unwrap(), ..Delivery::default() };
     let tiny = Arc::new(Scripted::willing());
     let less_than_one = Delivery { max_bytes: "1B".parse().unwrap(), ..Delivery::default() };

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use senseops_core::host::{IntoComponents, PlannedSink};
 use senseops_core::{
-    Build, BuildError, Condition, PlanError, PlanSinks, PlannedSink, Rejection, Sink, SinkFactory,
-    WriteError, async_trait, sink_fn,
+    Build, BuildError, Condition, Factory, PlanError, Rejection, Sink, WriteError, async_trait, sink_fn,
 };
 use senseops_engine::{Delivery, Pipeline};
 use tokio::time::Instant;
@@ -252,7 +252,7 @@ impl PartialEq for Unbuildable {
 }
 
 #[async_trait]
-impl SinkFactory for Unbuildable {
+impl Factory<Arc<dyn Sink>> for Unbuildable {
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         if self.0.swap(true, Ordering::Relaxed) {
             return Err(BuildError::at("tls.ca", "read root.pem"));
@@ -261,8 +261,8 @@ impl SinkFactory for Unbuildable {
     }
 }
 
-impl PlanSinks for Unbuildable {
-    fn plan_sinks(self) -> Result<Vec<PlannedSink>, PlanError> {
+impl IntoComponents<Arc<dyn Sink>> for Unbuildable {
+    fn into_components(self) -> Result<Vec<PlannedSink>, PlanError> {
         Ok(vec![PlannedSink::single(self)])
     }
 }

@@ -3,10 +3,8 @@
 use std::net::UdpSocket;
 use std::sync::Arc;
 
-use senseops_core::{
-    Build, BuildError, Context, PlanError, PlanSources, PlannedSource, Source, SourceError, SourceFactory,
-    async_trait,
-};
+use senseops_core::host::{IntoComponents, PlannedSource};
+use senseops_core::{Build, BuildError, Context, Factory, PlanError, Source, SourceError, async_trait};
 use senseops_engine::{Pipeline, ProbeOutcome};
 
 use crate::support::Scripted;
@@ -16,7 +14,7 @@ use crate::support::Scripted;
 struct Listener(std::net::SocketAddr);
 
 #[async_trait]
-impl SourceFactory for Listener {
+impl Factory<Box<dyn Source>> for Listener {
     async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
         let lease = build.leases.udp(self.0, 65_536);
         let lease = lease.map_err(|error| BuildError::at("listen", "open the socket").because(error))?;
@@ -38,8 +36,8 @@ impl Source for Idle {
     }
 }
 
-impl PlanSources for Listener {
-    fn plan_sources(self) -> Result<Vec<PlannedSource>, PlanError> {
+impl IntoComponents<Box<dyn Source>> for Listener {
+    fn into_components(self) -> Result<Vec<PlannedSource>, PlanError> {
         Ok(vec![PlannedSource::single(self)])
     }
 }
@@ -80,7 +78,7 @@ async fn a_probe_tries_every_component_without_running_it() {
             name: "udp.users".into(),
             labels: senseops_core::LabelSet::default(),
             rate_limit: None,
-            components: Listener(address).plan_sources().unwrap(),
+            components: Listener(address).into_components().unwrap(),
         }],
         ..Default::default()
     };
@@ -112,14 +110,14 @@ async fn a_plugin_that_panics_while_it_is_built_is_an_error() {
 struct Hasty;
 
 #[async_trait]
-impl SourceFactory for Hasty {
+impl Factory<Box<dyn Source>> for Hasty {
     async fn build(&self, _build: Build) -> Result<Box<dyn Source>, BuildError> {
         panic!("too early")
     }
 }
 
-impl PlanSources for Hasty {
-    fn plan_sources(self) -> Result<Vec<PlannedSource>, PlanError> {
+impl IntoComponents<Box<dyn Source>> for Hasty {
+    fn into_components(self) -> Result<Vec<PlannedSource>, PlanError> {
         Ok(vec![PlannedSource::single(Self)])
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use senseops_core::{Accepts, Batch, PlanSinks, PlanSources, sink_fn};
-use senseops_engine::{Delivery, Only, Pipeline, Plan, SinkSpec, SourceSpec};
+use senseops_core::host::IntoComponents;
+use senseops_core::{Accepts, Batch, Sink, sink_fn};
+use senseops_engine::{Only, Pipeline, SourceOptions};
 
 use crate::support::{Scripted, emit, numbered, run, source_fn};
 
@@ -20,34 +21,26 @@ async fn a_sink_gets_only_what_it_accepts_and_its_cursor_moves_over_the_rest() {
 
 #[tokio::test(start_paused = true)]
 async fn only_narrows_a_sink_to_sources_and_labels_are_merged_under_those_of_the_origin() {
-    let emitting = |name: &str, number: i64| SourceSpec {
-        name: name.into(),
-        labels: [("component", name), ("qs_env", "component")]
-            .into_iter()
-            .map(|(n, t)| (n, t.to_owned()))
-            .collect(),
-        rate_limit: None,
-        components: source_fn(move |_, cx| async move {
+    let emitting = |number: i64| {
+        source_fn(move |_, cx| async move {
             cx.emitter.emit(vec![numbered(number)]).await.ignore();
             cx.shutdown.requested().await;
             Ok(())
         })
-        .plan_sources()
-        .unwrap(),
+    };
+    let labelled = |name: &str| {
+        let labels = [("component", name), ("qs_env", "component")].into_iter().collect();
+        SourceOptions { labels, ..SourceOptions::default() }
     };
     let (lines, sink) = line_collector();
-    let mut plan = Plan {
-        sources: vec![emitting("udp.users", 1), emitting("udp.logs", 2)],
-        sinks: vec![SinkSpec {
-            name: "narrow".into(),
-            only: only("udp.users"),
-            delivery: Delivery::default(),
-            components: sink,
-        }],
-        ..Plan::default()
-    };
-    plan.settings.labels = [("qs_env", "pipeline"), ("site", "north")].into_iter().collect();
-    let pipeline = Pipeline::open(plan).await.unwrap();
+    let pipeline = Pipeline::builder()
+        .labels([("qs_env", "pipeline"), ("site", "north")].into_iter().collect())
+        .source_with("udp.users", labelled("udp.users"), emitting(1))
+        .source_with("udp.logs", labelled("udp.logs"), emitting(2))
+        .sink_with("narrow", only("udp.users"), sink)
+        .build()
+        .await
+        .unwrap();
     run(pipeline, async |_| tokio::time::sleep(std::time::Duration::from_secs(1)).await).await;
     assert_eq!(*lines.lock().unwrap(), ["component=udp.users,qs_env=component,site=north n=1"]);
 }
@@ -56,7 +49,7 @@ fn only(source: &str) -> Only {
     Only { sources: vec![source.to_owned()], ..Only::default() }
 }
 
-fn line_collector() -> (Arc<std::sync::Mutex<Vec<String>>>, Vec<senseops_core::PlannedSink>) {
+fn line_collector() -> (Arc<std::sync::Mutex<Vec<String>>>, impl IntoComponents<Arc<dyn Sink>>) {
     let lines = Arc::new(std::sync::Mutex::new(Vec::new()));
     let kept = Arc::clone(&lines);
     let sink = sink_fn(move |batch: Batch| {
@@ -64,5 +57,5 @@ fn line_collector() -> (Arc<std::sync::Mutex<Vec<String>>>, Vec<senseops_core::P
         lines.extend(batch.iter().map(|event| format!("{} {}", event.labels, event.fields())));
         std::future::ready(Ok(()))
     });
-    (lines, sink.plan_sinks().unwrap())
+    (lines, sink)
 }

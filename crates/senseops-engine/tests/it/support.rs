@@ -4,13 +4,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use senseops_core::host::{IntoComponents, PlannedSink, PlannedSource};
 use senseops_core::{
-    Accepts, Batch, Body, Build, BuildError, Context, Event, Fields, Kind, LabelSet, PlanError, PlanSinks,
-    PlanSources, PlannedSink, PlannedSource, Sink, SinkFactory, Source, SourceError, SourceFactory, Value,
-    WriteError, async_trait,
+    Accepts, Batch, Body, Build, BuildError, Context, Event, Factory, Fields, Kind, LabelSet, PlanError,
+    Sink, Source, SourceError, Value, WriteError, async_trait,
 };
 use senseops_engine::{Handle, Pipeline, Summary};
 use tokio::time::{Instant, sleep};
+
+/// What a chunk takes in the journal beside its events.
+pub(crate) const CHUNK_BYTES: usize = 256;
 
 /// An event that carries a number.
 pub(crate) fn numbered(number: i64) -> Event {
@@ -128,15 +131,15 @@ impl PartialEq for Rebuilt {
 }
 
 #[async_trait]
-impl SinkFactory for Rebuilt {
+impl Factory<Arc<dyn Sink>> for Rebuilt {
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         self.0.log.built.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::clone(&self.0) as Arc<dyn Sink>)
     }
 }
 
-impl PlanSinks for Rebuilt {
-    fn plan_sinks(self) -> Result<Vec<PlannedSink>, PlanError> {
+impl IntoComponents<Arc<dyn Sink>> for Rebuilt {
+    fn into_components(self) -> Result<Vec<PlannedSink>, PlanError> {
         Ok(vec![PlannedSink::single(self)])
     }
 }
@@ -177,7 +180,7 @@ where
 }
 
 #[async_trait]
-impl<F, Fut> SourceFactory for SourceFn<F>
+impl<F, Fut> Factory<Box<dyn Source>> for SourceFn<F>
 where
     F: Fn(usize, Context) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), SourceError>> + Send + 'static,
@@ -187,12 +190,12 @@ where
     }
 }
 
-impl<F, Fut> PlanSources for SourceFn<F>
+impl<F, Fut> IntoComponents<Box<dyn Source>> for SourceFn<F>
 where
     F: Fn(usize, Context) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), SourceError>> + Send + 'static,
 {
-    fn plan_sources(self) -> Result<Vec<PlannedSource>, PlanError> {
+    fn into_components(self) -> Result<Vec<PlannedSource>, PlanError> {
         Ok(vec![PlannedSource::single(self)])
     }
 }

@@ -38,6 +38,7 @@ impl<C> State<C> {
             disk_bytes: disk.map_or(0, |disk| disk.segments.bytes()),
             writer_busy: disk.and_then(|disk| disk.busy_since).map(|since| now.since(since)),
             failure: disk.and_then(|disk| disk.failure.clone()),
+            unreadable: self.readers.values().find_map(|cursor| cursor.unreadable.clone()),
             damaged: disk.map_or(0, Disk::damaged),
             quarantined: disk.map_or(0, |disk| disk.quarantined),
         }
@@ -45,7 +46,7 @@ impl<C> State<C> {
 
     fn reader_statuses(&self, now: Timestamp) -> Vec<ReaderStatus> {
         let attached = self.readers.values().map(|cursor| (cursor, true));
-        let absent = self.absent.values().map(|cursor| (cursor, false));
+        let absent = self.absent.values().map(|absent| (&absent.cursor, false));
         let mut readers: Vec<_> = attached
             .chain(absent)
             .map(|(cursor, attached)| ReaderStatus {
@@ -81,7 +82,7 @@ impl<C> State<C> {
     fn next_kept(&self, mark: Mark) -> Mark {
         match self.locate(mark.position) {
             Place::Gap(to) => to,
-            Place::Recent(_) | Place::Segment(_) | Place::End => mark,
+            Place::Recent(_) | Place::Block(_) | Place::Segment(_) | Place::End => mark,
         }
     }
 
@@ -89,6 +90,7 @@ impl<C> State<C> {
     fn appended_by(&self, position: Position) -> Option<Timestamp> {
         match self.locate(position) {
             Place::Recent(slot) => Some(slot.appended),
+            Place::Block(block) => Some(block.oldest),
             Place::Segment(segment) => Some(segment.oldest),
             Place::Gap(_) | Place::End => None,
         }
@@ -100,7 +102,9 @@ impl<C> State<C> {
                 .disk
                 .as_ref()
                 .map_or(0, |disk| disk.segments.bytes_from(position) + disk.unstored_bytes(&self.recent)),
-            Place::Recent(_) | Place::Gap(_) | Place::End => self.recent.bytes_from(position),
+            Place::Recent(_) | Place::Block(_) | Place::Gap(_) | Place::End => {
+                self.recent.bytes_from(position)
+            }
         }
     }
 }

@@ -2,11 +2,15 @@
 
 use std::collections::VecDeque;
 
-use super::{Place, State};
-use crate::cursor::{Cursor, Overflow};
+use senseops_core::Timestamp;
+use senseops_core::host::{Overflow, Settle};
+
+use super::{ABSENT_IN_MEMORY, Absent, Place, State};
+use crate::block::Block;
+use crate::cursor::Cursor;
 use crate::disk::Change;
 use crate::journal::{Entry, ForgetError, Mark, Position};
-use crate::recent::Slot;
+use crate::recent::{Removed, Slot};
 use crate::segment::Segment;
 
 /// Which reader; two may have one name while one takes over from the other.
@@ -18,7 +22,9 @@ pub(crate) struct Committed<C> {
     /// Whether nobody needs to wait for room.
     pub has_room: bool,
     /// What nobody needs any more.
-    pub released: Vec<Slot<C>>,
+    pub released: Vec<Removed<C>>,
+    /// Chunks that need not be written any more, since everybody has them.
+    pub passed: Vec<Settle>,
 }
 
 /// What a reader does next.
@@ -27,14 +33,31 @@ pub(crate) enum Next<C> {
     Recent(Entry<C>),
     /// Take this of what was read ahead.
     Ahead(Entry<C>),
-    /// Read ahead in this segment from this position on.
-    ReadAhead(Segment, Position),
+    /// Read ahead here from this position on.
+    ReadAhead(Ahead, Position),
     Wait,
+}
+
+/// Where a reader reads ahead.
+#[derive(Clone)]
+pub(crate) enum Ahead {
+    Segment(Segment),
+    Block(Block),
+}
+
+impl Ahead {
+    /// After the last chunk that is there.
+    pub(crate) fn end(&self) -> Mark {
+        match self {
+            Self::Segment(segment) => segment.end,
+            Self::Block(block) => block.end,
+        }
+    }
 }
 
 impl<C> State<C> {
     pub(crate) fn add_reader(&mut self, name: &str, overflow: Overflow) -> ReaderId {
-        let known = self.absent.remove(name).or_else(|| self.taken_over(name));
+        let known = self.absent.remove(name).map(|absent| absent.cursor).or_else(|| self.take_over(name));
         let mut cursor = known.unwrap_or_else(|| {
             let mut begin = self.end;
             if let Some(disk) = &mut self.disk {
@@ -50,10 +73,11 @@ impl<C> State<C> {
         id
     }
 
-    /// Where a reader begins when another of its name is still there.
-    fn taken_over(&self, name: &str) -> Option<Cursor> {
-        let attached = self.readers.values().filter(|other| other.name == name);
-        let mut cursor = attached.min_by_key(|other| other.committed().position)?.clone();
+    /// The cursor of a reader that another of its name takes over from. The one before gets nothing more, and holds
+    /// nobody up if it never ends.
+    fn take_over(&mut self, name: &str) -> Option<Cursor> {
+        let of_name = self.readers.iter().find(|(_, other)| other.name == name);
+        let mut cursor = of_name.map(|(id, _)| *id).and_then(|id| self.readers.remove(&id))?;
         cursor.rewind(|position| self.is_kept(position));
         Some(cursor)
     }
@@ -64,20 +88,20 @@ impl<C> State<C> {
         }
     }
 
-    /// Removes a reader and keeps its place, unless another of its name is there.
-    pub(crate) fn remove_reader(&mut self, id: ReaderId) -> Vec<Slot<C>> {
+    /// Removes a reader and keeps its place, in memory for a while only.
+    pub(crate) fn remove_reader(&mut self, id: ReaderId, now: Timestamp) -> Vec<Removed<C>> {
         self.rewind(id);
         let Some(mut cursor) = self.readers.remove(&id) else { return Vec::new() };
-        if !self.readers.values().any(|other| other.name == cursor.name) {
-            if !cursor.is_expected_back {
-                cursor.overflow = Overflow::DropOldest;
-            }
-            self.absent.insert(cursor.name.clone(), cursor);
+        let mut until = None;
+        if !cursor.is_expected_back {
+            cursor.overflow = Overflow::DropOldest;
+            until = self.disk.is_none().then(|| now.saturating_add(ABSENT_IN_MEMORY));
         }
+        self.absent.insert(cursor.name.clone(), Absent { cursor, until });
         self.release()
     }
 
-    pub(crate) fn forget(&mut self, name: &str) -> Result<Vec<Slot<C>>, ForgetError> {
+    pub(crate) fn forget(&mut self, name: &str) -> Result<Vec<Removed<C>>, ForgetError> {
         if self.readers.values().any(|reader| reader.name == name) {
             return Err(ForgetError::Attached { name: name.to_owned() });
         }
@@ -89,31 +113,58 @@ impl<C> State<C> {
     }
 
     /// What a reader gets next. `ahead` is what it has read ahead.
-    pub(crate) fn next(&mut self, id: ReaderId, ahead: &mut VecDeque<Slot<C>>) -> Next<C>
+    pub(crate) fn next(&mut self, id: ReaderId, ahead: &mut VecDeque<Slot<Option<C>>>) -> Next<C>
     where
         C: Clone,
     {
         loop {
             let Some(next) = self.readers.get(&id).map(|cursor| cursor.next) else { return Next::Wait };
-            let (slot, is_recent) = match self.locate(next.position) {
-                Place::Recent(slot) => (slot.clone(), true),
-                Place::Segment(segment) => match ahead.pop_front() {
-                    Some(slot) if slot.at.position >= next.position => (slot, false),
-                    Some(_stale) => continue,
-                    None => return Next::ReadAhead(segment, next.position),
-                },
+            let here = match self.locate(next.position) {
+                Place::Recent(slot) => {
+                    let slot = slot.clone();
+                    self.read(id, &slot);
+                    return Next::Recent(slot.into_entry());
+                }
+                Place::Block(block) => Ahead::Block(block.clone()),
+                Place::Segment(segment) => Ahead::Segment(segment),
                 Place::Gap(to) => {
                     self.skip(id, to);
                     continue;
                 }
                 Place::End => return Next::Wait,
             };
-            if let Some(cursor) = self.readers.get_mut(&id) {
-                cursor.read(&slot);
+            match ahead.pop_front() {
+                Some(slot) if slot.at.position < next.position => {}
+                Some(slot) => match slot.take() {
+                    Ok(slot) => {
+                        self.read(id, &slot);
+                        return Next::Ahead(slot.into_entry());
+                    }
+                    Err(unwanted) => self.pass(id, &unwanted),
+                },
+                None => return Next::ReadAhead(here, next.position),
             }
-            let entry = slot.into_entry();
-            return if is_recent { Next::Recent(entry) } else { Next::Ahead(entry) };
         }
+    }
+
+    fn read(&mut self, id: ReaderId, slot: &Slot<C>) {
+        if let Some(cursor) = self.readers.get_mut(&id) {
+            cursor.read(slot);
+            cursor.unreadable = None;
+        }
+    }
+
+    fn pass(&mut self, id: ReaderId, slot: &Slot<()>) {
+        if let Some(cursor) = self.readers.get_mut(&id) {
+            cursor.pass(slot);
+        }
+        self.note_change(Change::Moved);
+    }
+
+    /// What stands in the way of a reader. Whether that is news.
+    pub(crate) fn note_unreadable(&mut self, id: ReaderId, reason: String) -> bool {
+        let before = self.readers.get_mut(&id).and_then(|cursor| cursor.unreadable.replace(reason));
+        before.is_none()
     }
 
     /// Goes on behind something that cannot be read.
@@ -127,13 +178,31 @@ impl<C> State<C> {
         if let Some(cursor) = self.readers.get_mut(&id) {
             cursor.commit(position);
         }
-        let mut wake_writer = false;
-        if let Some(disk) = &mut self.disk {
-            wake_writer = disk.cursors.change == Change::None;
-            disk.cursors.change = disk.cursors.change.max(Change::Moved);
+        let wake_writer = self.note_change(Change::Moved);
+        let (released, passed) = (self.release(), self.take_passed_from_queue());
+        Committed { wake_writer, has_room: self.has_room(), released, passed }
+    }
+
+    /// Notes that what is stored of the cursors is not what is true. Whether it was until now.
+    fn note_change(&mut self, change: Change) -> bool {
+        let Some(disk) = &mut self.disk else { return false };
+        let was_stored = disk.cursors.change == Change::None;
+        disk.cursors.change = disk.cursors.change.max(change);
+        was_stored
+    }
+
+    /// When the disk cannot keep up, what every reader has committed need not be written.
+    fn take_passed_from_queue(&mut self) -> Vec<Settle> {
+        let (slowest, much) = (self.slowest(), self.recent_bytes() / 2);
+        let Some(disk) = self.disk.as_mut().filter(|disk| disk.queue.waiting_bytes() > much) else {
+            return Vec::new();
+        };
+        let passed = disk.queue.take_passed(slowest.map(|slowest| slowest.position));
+        if !passed.is_empty() {
+            // Before anything behind them is written; otherwise they would count as missed after a crash.
+            disk.cursors.change = Change::Named;
         }
-        let released = self.release();
-        Committed { wake_writer, has_room: self.has_room(), released }
+        passed
     }
 
     pub(crate) fn rewind(&mut self, id: ReaderId) {
@@ -145,13 +214,40 @@ impl<C> State<C> {
     }
 
     /// Takes out of memory what every reader has committed.
-    fn release(&mut self) -> Vec<Slot<C>> {
+    pub(super) fn release(&mut self) -> Vec<Removed<C>> {
         let slowest = self.slowest();
-        let is_passed = |slot: &Slot<C>| slowest.is_none_or(|slowest| slot.at.position < slowest.position);
+        let is_passed = |end: Mark, _newest| slowest.is_none_or(|slowest| end.position <= slowest.position);
         let mut released = Vec::new();
-        while self.recent.oldest().is_some_and(is_passed) {
-            released.extend(self.recent.pop_oldest());
+        while let Some(oldest) = self.recent.pop_oldest_if(is_passed) {
+            released.push(oldest);
         }
         released
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn in_memory_the_place_of_a_reader_that_is_gone_is_kept_for_a_while() {
+        let mut state = State::in_memory(1000);
+        let begin = Timestamp::from_nanos(0);
+        let id = state.add_reader("r", Overflow::Block);
+        state.append((), 1, 100, begin).receipt.ignore();
+        state.remove_reader(id, begin);
+        let later = begin.saturating_add(ABSENT_IN_MEMORY);
+        assert_eq!(state.expire_recent(later.saturating_sub(Duration::from_nanos(1))).len(), 0);
+        assert_eq!(state.status(begin).events, 1);
+        assert_eq!(state.expire_recent(later).len(), 1, "what only it needed takes no memory any more");
+        assert_eq!(state.status(later).readers, []);
+
+        let id = state.add_reader("r", Overflow::Block);
+        state.append((), 1, 100, later).receipt.ignore();
+        state.expect_back("r");
+        state.remove_reader(id, later);
+        assert_eq!(state.expire_recent(later.saturating_add(2 * ABSENT_IN_MEMORY)).len(), 0);
     }
 }

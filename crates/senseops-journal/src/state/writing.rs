@@ -1,31 +1,52 @@
 //! What the writer does to the state.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use senseops_core::Timestamp;
+use senseops_core::host::Settle;
 
-use super::{RECENT_BYTES, State, WRITE_BYTES};
+use super::{RECENT_BYTES, State};
+use crate::block::Block;
 use crate::cursor::Cursor;
 use crate::disk::{Change, Pending};
 use crate::journal::{Mark, Position};
 use crate::segment::Segment;
 
+/// What was held while the disk failed, and is to be written next.
+pub(crate) enum Held<C> {
+    Chunks(Vec<Pending<C>>),
+    /// The chunks in this block from this position on.
+    Packed(Block, Position),
+    /// Nothing more: the rest is queued.
+    Nothing,
+}
+
 impl<C> State<C> {
-    /// Whether so much waits that the writer should not.
+    /// Whether the writer should not wait for more.
     pub(crate) fn is_write_due(&self) -> bool {
-        self.disk.as_ref().is_some_and(|disk| disk.queue.waiting_bytes() >= self.write_bytes())
+        self.disk.as_ref().is_some_and(|disk| {
+            (disk.is_urgent && !disk.queue.is_empty()) || disk.queue.waiting_bytes() >= self.write_bytes()
+        })
+    }
+
+    /// Somebody waits for what is queued.
+    pub(crate) fn hurry(&mut self) {
+        if let Some(disk) = &mut self.disk {
+            disk.is_urgent = true;
+        }
     }
 
     /// How much is written at once.
     pub(crate) fn write_bytes(&self) -> u64 {
-        WRITE_BYTES.min(self.recent_bytes() / 2)
+        self.disk.as_ref().map_or(0, |disk| disk.write_bytes).min(self.recent_bytes() / 2)
     }
 
     /// The writer begins a turn: what it writes first.
     pub(crate) fn begin_turn(&mut self, now: Timestamp) -> Vec<Pending<C>> {
         let bytes = self.write_bytes();
         let Some(disk) = &mut self.disk else { return Vec::new() };
-        disk.busy_since = Some(now);
+        (disk.busy_since, disk.is_urgent) = (Some(now), false);
         disk.queue.take(bytes)
     }
 
@@ -36,48 +57,61 @@ impl<C> State<C> {
         }
     }
 
-    /// What is in `written` is written and synced.
-    pub(crate) fn wrote(&mut self, written: Segment) {
-        if let Some(disk) = &mut self.disk {
-            if let Some(held) = &mut disk.held_from {
-                *held = held.max(written.end);
-            }
-            disk.segments.extend(written);
-            disk.queue.finish();
+    /// What is in `written` is written and synced. Gives those who wait for that.
+    pub(crate) fn wrote(&mut self, written: Segment) -> Vec<Settle> {
+        let Some(disk) = &mut self.disk else { return Vec::new() };
+        if let Some(held) = &mut disk.held_from {
+            *held = held.max(written.end);
         }
+        disk.segments.extend(written);
+        disk.queue.finish()
     }
 
-    /// The disk failed: what waited for it stays in memory only.
-    pub(crate) fn hold(&mut self, reason: String) -> Vec<Pending<C>> {
+    /// The disk failed: what waited for it stays in memory only. Gives those who wait for it.
+    pub(crate) fn hold(&mut self, reason: String) -> Vec<Settle> {
         let Some(disk) = &mut self.disk else { return Vec::new() };
         disk.held_from = disk.first_unstored();
         disk.failure = Some(reason);
-        let held = disk.queue.take_all();
-        disk.queue.finish();
-        held
+        disk.queue.clear()
+    }
+
+    /// How long the writer has been busy with a disk that is not known to have failed.
+    pub(crate) fn writer_busy(&self, now: Timestamp) -> Option<Duration> {
+        let disk = self.disk.as_ref().filter(|disk| disk.failure.is_none())?;
+        disk.busy_since.map(|since| now.since(since))
     }
 
     /// The disk works again: the next chunks that were held in the meantime. Once little is left it is queued, and from
     /// then on everything goes to the disk.
-    pub(crate) fn take_held(&mut self) -> Vec<Pending<C>>
+    pub(crate) fn take_held(&mut self) -> Held<C>
     where
         C: Clone,
     {
         let (write_bytes, little) = (self.write_bytes(), self.max_bytes.min(RECENT_BYTES) / 4);
-        let Some(disk) = &mut self.disk else { return Vec::new() };
+        let Some(disk) = &mut self.disk else { return Held::Nothing };
         let from = disk.held_from.map_or(self.end.position, |held| held.position);
-        let held = self.recent.iter_from(from).map(Pending::settled);
+        if let Some(block) = self.recent.block_from(from) {
+            return Held::Packed(block.clone(), from);
+        }
+        let held = self.recent.slots_from(from).cloned().map(Pending::from);
         if self.recent.bytes_from(from) <= little {
             held.for_each(|pending| disk.queue.push(pending));
             (disk.failure, disk.held_from) = (None, None);
-            return Vec::new();
+            return Held::Nothing;
         }
         let mut sum = 0;
         let fits = |(index, pending): &(usize, Pending<C>)| {
-            sum += pending.bytes;
+            sum += pending.slot.bytes;
             *index == 0 || sum <= write_bytes
         };
-        held.enumerate().take_while(fits).map(|(_, pending)| pending).collect()
+        Held::Chunks(held.enumerate().take_while(fits).map(|(_, pending)| pending).collect())
+    }
+
+    /// What was held up to here cannot be written.
+    pub(crate) fn give_up_held(&mut self, through: Mark) {
+        if let Some(held) = self.disk.as_mut().and_then(|disk| disk.held_from.as_mut()) {
+            *held = held.max(through);
+        }
     }
 
     /// Names and places of all readers, for the file. Until they change again they count as stored.
@@ -85,12 +119,10 @@ impl<C> State<C> {
         if let Some(disk) = &mut self.disk {
             disk.cursors.change = Change::None;
         }
-        let mut all: BTreeMap<String, Mark> = BTreeMap::new();
-        for (name, committed) in self.cursors().map(|cursor| (&cursor.name, Cursor::committed(cursor))) {
-            let earliest = all.entry(name.clone()).or_insert(committed);
-            if committed.position < earliest.position {
-                *earliest = committed;
-            }
+        let all: BTreeMap<_, _> =
+            self.cursors().map(|cursor| (cursor.name.clone(), Cursor::committed(cursor))).collect();
+        if let Some(disk) = self.disk.as_mut().filter(|_| !all.is_empty()) {
+            disk.cursors.unknown_begin = None;
         }
         all
     }
@@ -128,21 +160,17 @@ impl<C> State<C> {
 
     /// When the next segment is too old, unless a reader needs it.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
-        let max_age = i64::try_from(self.max_age?.as_nanos()).unwrap_or(i64::MAX);
+        let max_age = self.max_age?;
         let oldest = self.disk.as_ref()?.segments.oldest()?;
         let is_free = self.slowest_blocking().is_none_or(|needed| oldest.end.position <= needed);
-        is_free.then(|| {
-            Timestamp::from_nanos(oldest.newest.as_nanos().saturating_add(max_age).saturating_add(1))
-        })
+        is_free.then(|| oldest.newest.saturating_add(max_age).saturating_add(Duration::from_nanos(1)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::cursor::Overflow;
+    use crate::Overflow;
     use crate::disk::{Disk, Segments, StoredCursors};
 
     const SECOND: i64 = 1_000_000_000;
@@ -167,7 +195,7 @@ mod tests {
             });
         }
         let places = BTreeMap::from([("r".to_owned(), mark(0))]);
-        let disk = Disk::new(segments, StoredCursors::default());
+        let disk = Disk::new(segments, StoredCursors::default(), 100);
         let mut state = State::on_disk(1000, mark(30), &places, disk);
         state.max_age = Some(Duration::from_secs(10));
         state

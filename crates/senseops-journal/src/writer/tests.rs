@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::files::Files;
 use crate::files::script::{Operation, Script};
-use crate::{Codec, DiskSettings, Entry, Journal, Overflow, Reader, open, segment};
+use crate::{Codec, DiskSettings, Entry, Journal, Overflow, Reader, keeper, open, segment};
 
 /// An eighth of it is less than a chunk, so that each batch is in a segment of its own.
 const MAX_BYTES: u64 = 4000;
@@ -61,7 +61,7 @@ impl Rig {
     fn store(&mut self, number: u8) -> Outcome {
         let receipt = self.append(number);
         self.writer.make_due();
-        self.writer.write_now();
+        while self.writer.write_now() {}
         block_on(receipt.outcome())
     }
 
@@ -339,4 +339,57 @@ fn the_time_that_the_writer_spends_on_the_disk_is_seen() {
     let Rig { mut writer, journal, .. } = rig;
     writer.turn(work);
     assert_eq!(journal.status().writer_busy, None);
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_given_up_until_it_does() {
+    let mut rig = Rig::new(MAX_BYTES);
+    let mut reader = rig.journal.reader("r", Overflow::Block);
+    assert_eq!(rig.store(0), Outcome::Stored);
+    let written = rig.append(1);
+    let stuck = rig.writer.take(rig.writer.shared.lock());
+    let queued = rig.append(2);
+    keeper::give_up_waiting(&rig.writer.shared);
+    assert_eq!([written, queued].map(|receipt| block_on(receipt.outcome())), [Outcome::Held; 2]);
+    let failure = rig.journal.status().failure.unwrap_or_default();
+    let directory = rig.writer.directory.path.display();
+    let sentence = "has not answered for 10 s; what comes in is in memory only";
+    assert_eq!(failure, format!("the disk of {directory} {sentence}"));
+    assert_eq!(block_on(rig.append(3).outcome()), Outcome::Held);
+    assert_eq!(numbers(&read(&mut reader)), [0, 1, 2, 3], "whoever keeps up notices nothing");
+
+    rig.writer.turn(stuck);
+    while rig.writer.write_now() {}
+    assert_eq!(rig.journal.status().failure, None);
+    assert_eq!(rig.store(4), Outcome::Stored);
+    reader.rewind();
+    let entries = read(&mut reader);
+    assert_eq!(numbers(&entries), [0, 1, 2, 3, 4]);
+    let after = rig.after_power_failure();
+    assert_eq!(read(&mut after.journal.reader("r", Overflow::Block)), entries);
+}
+
+#[test]
+fn a_slow_disk_does_not_stop_intake_while_every_reader_keeps_up() {
+    let mut rig = Rig::new(MAX_BYTES);
+    let mut reader = rig.journal.reader("r", Overflow::Block);
+    rig.writer.write_now();
+    let stuck = rig.writer.take(rig.writer.shared.lock());
+    let mut receipts = Vec::new();
+    for number in 0..100 {
+        let receipt = rig.append(number);
+        assert_ne!(receipt.known_outcome(), Some(Outcome::Lost), "{number}");
+        receipts.push(receipt);
+        for entry in read(&mut reader) {
+            reader.commit(entry.position);
+        }
+    }
+    rig.writer.turn(stuck);
+    while rig.writer.write_now() {}
+    for receipt in receipts {
+        assert_eq!(block_on(receipt.outcome()), Outcome::Stored, "it is on disk, or nobody needs it");
+    }
+    let after = rig.after_power_failure();
+    let again = after.journal.reader("r", Overflow::Block);
+    assert_eq!(again.discarded(), 0, "what was not written does not count as missed");
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use senseops_core::Outcome;
 use senseops_journal::{ForgetError, Lag, Overflow};
 
-use crate::support::{Bench, PLENTY, drain, is_pending, numbers, read};
+use crate::support::{Bench, Chunk, PLENTY, drain, is_pending, numbers, read};
 
 type Make = fn(u64) -> Bench;
 
@@ -21,6 +21,9 @@ macro_rules! in_memory_and_on_disk {
         }
         mod on_disk {
             $(#[tokio::test] async fn $test() { super::$test(crate::support::Bench::on_disk).await; })*
+        }
+        mod packed_in_memory {
+            $(#[tokio::test] async fn $test() { super::$test(crate::support::Bench::packed).await; })*
         }
     };
 }
@@ -45,6 +48,7 @@ in_memory_and_on_disk! {
     a_reader_far_behind_catches_up_in_order,
     a_reader_that_comes_back_goes_on_where_it_was,
     a_reader_that_takes_over_from_another_misses_nothing,
+    a_reader_that_was_taken_over_from_holds_nobody_up,
     an_absent_reader_counts_and_misses_the_oldest,
     a_reader_that_is_expected_back_misses_nothing_meanwhile,
     what_a_reader_missed_is_counted_once_however_it_is_taken_over,
@@ -295,6 +299,21 @@ async fn a_reader_that_takes_over_from_another_misses_nothing(make: Make) {
     assert_eq!(drain(&mut second).await, [2, 3, 4]);
 }
 
+async fn a_reader_that_was_taken_over_from_holds_nobody_up(make: Make) {
+    let bench = make(PLENTY);
+    let mut stuck = bench.journal.reader("r", Overflow::Block);
+    bench.append_all(0..5).await;
+    let entries = read(&mut stuck, 3).await;
+    let mut second = bench.journal.reader("r", Overflow::Block);
+    assert_eq!(drain(&mut second).await, [0, 1, 2, 3, 4]);
+    assert_eq!((bench.journal.status().events, bench.journal.status().readers.len()), (0, 1));
+    stuck.commit(entries[0].position);
+    stuck.rewind();
+    assert!(is_pending(stuck.next()));
+    drop(stuck);
+    assert!(bench.journal.status().readers[0].attached);
+}
+
 async fn an_absent_reader_counts_and_misses_the_oldest(make: Make) {
     let bench = make(32 * 1024);
     drop(bench.journal.reader("absent", Overflow::Block));
@@ -447,4 +466,21 @@ async fn those_who_wait_are_left_alone_until_there_is_room(make: Make) {
         tokio::task::yield_now().await;
     }
     assert!(waiting.iter_mut().all(|room| room.as_mut().poll(&mut context).is_ready()));
+}
+
+#[tokio::test]
+async fn a_backlog_in_memory_takes_a_fraction_of_its_size() {
+    const LIMIT: u64 = 1024 * 1024;
+    let bench = Bench::packed(LIMIT);
+    let mut reader = bench.journal.reader("r", Overflow::Block);
+    for number in 0..10_000 {
+        // A chunk that waits for room does so until older ones are packed.
+        let chunk = Chunk { number, padding: 492 };
+        let receipt = bench.journal.append_when_room(chunk, 1, 500).await;
+        assert_eq!(receipt.known_outcome(), Some(Outcome::Stored));
+    }
+    assert!(bench.journal.status().bytes < LIMIT);
+    assert_eq!((reader.lag().events, reader.discarded()), (10_000, 0));
+    assert_eq!(drain(&mut reader).await, (0..10_000).collect::<Vec<_>>());
+    assert_eq!(bench.journal.status().bytes, 0);
 }

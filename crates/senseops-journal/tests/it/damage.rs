@@ -105,6 +105,22 @@ fn read_all(directory: TempDir) -> (Vec<u64>, u64) {
     })
 }
 
+#[tokio::test]
+async fn what_a_crash_left_of_a_segment_behind_a_sound_one_is_cut_off() {
+    let bench = Bench::on_disk(PLENTY);
+    let _reader = bench.journal.reader("r", Overflow::Block);
+    bench.append_all(0..3).await;
+    let directory = bench.close();
+    // Power failed right after the first byte of the next one was written.
+    fs::write(directory.path().join("00000000000000000003.seg"), [0]).unwrap();
+
+    let bench = Bench::open(directory, PLENTY);
+    assert_eq!(segments(bench.path()).len(), 1);
+    let mut reader = bench.journal.reader("r", Overflow::Block);
+    assert_eq!(drain(&mut reader).await, [0, 1, 2]);
+    assert_eq!(bench.journal.status().damaged, 0);
+}
+
 #[test]
 fn a_damaged_segment_costs_no_frame_of_another_and_never_yields_a_wrong_chunk() {
     let (original, by_segment) = runtime().block_on(journal());
@@ -186,6 +202,18 @@ async fn with_damaged_cursors_everything_is_delivered_again() {
     let bench = Bench::open(directory, MAX_BYTES);
     let mut reader = bench.journal.reader("r", Overflow::DropOldest);
     assert_eq!(drain(&mut reader).await, (0..CHUNKS).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_reader_that_is_new_after_the_cursors_were_lost_begins_at_the_end() {
+    let (directory, _) = journal().await;
+    fs::write(directory.path().join("cursors"), "no cursors").unwrap();
+    let bench = Bench::open(directory, MAX_BYTES);
+    let _known = bench.journal.reader("r", Overflow::DropOldest);
+    // Once this is stored, so are the readers that there are.
+    bench.append_all([CHUNKS]).await;
+    let new = bench.journal.reader("new", Overflow::DropOldest);
+    assert_eq!(new.lag().events, 0);
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ async fn a_reader_is_forgotten_while_nobody_uses_the_journal() {
     bench.append_all(0..5).await;
 
     let error = forget_offline(bench.path(), "gone").unwrap_err();
-    insta::assert_snapshot!(sentence(&error, bench.path()), @"the journal in DIR is in use by process PID");
+    insta::assert_snapshot!(sentence(&error, bench.path()), @"DIR is in use by process PID");
     let directory = bench.close();
     let error = forget_offline(directory.path(), "nobody").unwrap_err();
     insta::assert_snapshot!(sentence(&error, directory.path()), @"the journal knows no reader named nobody");

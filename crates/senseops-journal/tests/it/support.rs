@@ -26,13 +26,23 @@ pub(crate) struct ChunkCodec;
 /// A journal with whatever runs beside it; ends in order when it is dropped.
 pub(crate) struct Bench {
     pub journal: Journal<Chunk>,
-    writer: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
     directory: Option<TempDir>,
 }
 
 impl Bench {
     pub(crate) fn in_memory(max_bytes: u64) -> Self {
-        Self { journal: Journal::in_memory(max_bytes), writer: None, directory: None }
+        Self { journal: Journal::in_memory(max_bytes), threads: Vec::new(), directory: None }
+    }
+
+    /// What waits in memory is packed.
+    pub(crate) fn packed(max_bytes: u64) -> Self {
+        Self::kept(Journal::packed_in_memory(max_bytes, ChunkCodec))
+    }
+
+    fn kept(journal: Journal<Chunk>) -> Self {
+        let keeper = journal.clone();
+        Self { journal, threads: vec![std::thread::spawn(move || keeper.keep())], directory: None }
     }
 
     pub(crate) fn on_disk(max_bytes: u64) -> Self {
@@ -42,8 +52,10 @@ impl Bench {
 
     pub(crate) fn open(directory: TempDir, max_bytes: u64) -> Self {
         let (journal, writer) = Journal::open(settings(directory.path(), max_bytes), ChunkCodec).unwrap();
-        let writer = std::thread::spawn(move || writer.run());
-        Self { journal, writer: Some(writer), directory: Some(directory) }
+        let mut bench = Self::kept(journal);
+        bench.threads.push(std::thread::spawn(move || writer.run()));
+        bench.directory = Some(directory);
+        bench
     }
 
     pub(crate) fn append(&self, number: u64) -> Receipt {
@@ -85,8 +97,8 @@ impl Bench {
 
     fn end(&mut self) {
         self.journal.close();
-        if let Some(writer) = self.writer.take() {
-            writer.join().unwrap();
+        for thread in self.threads.drain(..) {
+            thread.join().unwrap();
         }
     }
 }

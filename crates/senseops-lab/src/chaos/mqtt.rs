@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use senseops_core::BoxError;
 use senseops_sim::{Certificate, Pki};
-use senseops_testkit::{Mosquitto, MosquittoOptions, MosquittoTls, Relay, Subscriber};
+use senseops_testkit::{Gate, Mosquitto, MosquittoOptions, MosquittoTls, Subscriber};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -31,7 +31,7 @@ const TOPIC: &str = "butler-sos/chaos/#";
 /// A broker, the way to it, and what arrives there.
 struct Stage {
     broker: Mosquitto,
-    relay: Relay,
+    gate: Gate,
     /// One task for each life of the broker: the numbers that arrived, in their order.
     lives: JoinSet<Vec<u64>>,
     heard: Vec<Vec<u64>>,
@@ -98,13 +98,13 @@ pub(super) async fn late(lab: &Lab) -> Result<Account, BoxError> {
 impl Stage {
     async fn set(options: MosquittoOptions) -> Result<Self, BoxError> {
         let broker = Mosquitto::start(options).await?;
-        let relay = Relay::to(broker.address()).await?;
+        let gate = Gate::to(broker.address()).await?;
         let (lives, heard, newest) = (JoinSet::new(), Vec::new(), Arc::default());
-        Ok(Self { broker, relay, lives, heard, newest, passed: 0, disorder: 0 })
+        Ok(Self { broker, gate, lives, heard, newest, passed: 0, disorder: 0 })
     }
 
     fn configuration(&self, scheme: &str, settings: &str) -> Result<(Scene, String), BoxError> {
-        let (scene, port) = (Scene::new()?, self.relay.address().port());
+        let (scene, port) = (Scene::new()?, self.gate.address().port());
         let (delivery, pipeline, source) = (delivery(""), scene.on_disk(""), numbered(RATE, ""));
         let broker = format!("broker: '{scheme}://localhost:{port}'");
         let sink =
@@ -116,16 +116,16 @@ impl Stage {
     async fn begin_life(&mut self) -> io::Result<()> {
         let subscriber = self.broker.subscribe(TOPIC).await?;
         self.lives.spawn(listen(subscriber, Arc::clone(&self.newest)));
-        self.passed = self.relay.passed();
-        self.relay.open();
+        self.passed = self.gate.passed();
+        self.gate.open();
         Ok(())
     }
 
     /// The broker is gone: shuts the way, and collects what arrived.
     async fn end_life(&mut self) -> Result<(), BoxError> {
-        self.relay.shut();
+        self.gate.shut();
         let heard = self.lives.join_next().await.ok_or("nobody listens")??;
-        let connections = self.relay.passed() - self.passed;
+        let connections = self.gate.passed() - self.passed;
         let steps_back = heard.iter().zip(heard.iter().skip(1)).filter(|(one, next)| next < one).count();
         self.disorder += u64::try_from(steps_back)?.saturating_sub(connections.saturating_sub(1));
         self.heard.push(heard);

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use senseops_core::{Files, ShutdownTrigger, chain};
+use senseops_core::host::ShutdownTrigger;
+use senseops_core::{Files, chain};
 use senseops_net::{Limits, Listener, Reason, ServerTls, TlsSettings};
 use senseops_sim::{Certificate, PemFiles, Pki};
 use serde_json::json;

@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use senseops_core::Files;
+use senseops_core::host::Noted;
 use senseops_core::settings::Secret;
-use senseops_core::{Files, Noted};
 use senseops_net::{HeaderMap, Headers, HttpClient, resolve};
 use senseops_sim::Pki;
 use serde_json::json;

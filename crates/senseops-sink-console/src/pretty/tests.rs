@@ -20,7 +20,7 @@ fn user_event(message: &str, user: &str) -> Event {
 }
 
 fn plain(event: &Event) -> String {
-    Pretty { event, is_coloured: false }.to_string()
+    Pretty::plain(event).to_string()
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_line_on_a_terminal_is_coloured() {
         fields: Fields::default().with("reason", "dns"),
     };
     let event = event("target.up", Body::State(down));
-    insta::assert_snapshot!(format!("{:?}", Pretty { event: &event, is_coloured: true }.to_string()), @r#""\u{1b}[2m2023-11-14T22:13:20.123Z\u{1b}[0m \u{1b}[31mcritical\u{1b}[0m \u{1b}[1mtarget.up           \u{1b}[0m \u{1b}[2m{host=sense1 server_group=\"central node\"}\u{1b}[0m \"gone\" \u{1b}[2mreason=\u{1b}[0mdns""#);
+    insta::assert_snapshot!(format!("{:?}", Pretty::coloured(&event).to_string()), @r#""\u{1b}[2m2023-11-14T22:13:20.123Z\u{1b}[0m \u{1b}[31mcritical\u{1b}[0m \u{1b}[1mtarget.up           \u{1b}[0m \u{1b}[2m{host=sense1 server_group=\"central node\"}\u{1b}[0m \"gone\" \u{1b}[2mreason=\u{1b}[0mdns""#);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn texts_from_outside_cannot_look_like_another_field() {
 fn names_from_outside_are_escaped_too() {
     let fields = Fields::default()
         .with("a b\x1b".to_owned(), 1)
-        .with("list", vec![Value::Map(Fields::default().with("k=".to_owned(), ""))]);
+        .with("list", vec![Value::from(Fields::default().with("k=".to_owned(), ""))]);
     let labels = Arc::new(LabelSet::from_iter([("la\nbel".to_owned(), "\x1b]0;title\x07")]));
     let event = Event { labels, ..event("custom", Body::Measurement(fields)) };
     insta::assert_snapshot!(plain(&event), @r#"2023-11-14T22:13:20.123Z -        custom               {"la\nbel"="\u{1b}]0;title\u{7}"} "a b\u{1b}"=1 list=[{"k="=""}]"#);

@@ -3,8 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use senseops_core::{BoxError, Sink};
+use senseops_core::{BoxError, Sink, async_trait};
 use senseops_sink_console::{ConsoleSink, Format};
 use senseops_testkit::{SinkHarness, TargetBehaviour, sample, sink_contract};
 
@@ -58,7 +57,7 @@ fn number(line: &str) -> u64 {
 #[tokio::test]
 async fn the_console_keeps_the_contract_of_sinks() {
     let kept = sink_contract(&OnPaper).await.unwrap();
-    insta::assert_debug_snapshot!(kept.skipped, @r#"
+    insta::assert_debug_snapshot!(kept.untried(), @r#"
     [
         "retry after",
         "refuse some",

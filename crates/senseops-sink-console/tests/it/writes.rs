@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use senseops_core::{
-    Batch, Body, Build, Event, EventId, Fields, Kind, LabelSet, Record, Severity, Sink, SinkConfig,
-    SinkFactory, Timestamp, WriteError, chain,
+    Batch, Body, Build, Event, EventId, Fields, Kind, LabelSet, Plugin, Record, Severity, Sink, Timestamp,
+    WriteError, chain,
 };
 use senseops_sink_console::{ConsoleConfig, ConsoleSink, Format};
 

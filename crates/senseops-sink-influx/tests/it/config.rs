@@ -4,8 +4,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use senseops_core::Plugin;
+use senseops_core::host::IntoComponents;
 use senseops_core::settings::Secret;
-use senseops_core::{PlanSinks, SinkConfig};
 use senseops_sink_influx::{Gzip, InfluxConfig};
 use senseops_testkit::sample;
 
@@ -15,9 +16,9 @@ fn config(yaml: &str) -> InfluxConfig {
 
 fn error_of(json: &str) -> String {
     match serde_json::from_str::<InfluxConfig>(json) {
-        Ok(config) => {
-            config.plan_sinks().map_or_else(|error| format!("{}: {error}", error.key), |_| "planned".into())
-        }
+        Ok(config) => config
+            .into_components()
+            .map_or_else(|error| format!("{}: {error}", error.key), |_| "planned".into()),
         Err(error) => error.to_string(),
     }
 }

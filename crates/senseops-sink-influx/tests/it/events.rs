@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use senseops_core::host::IntoComponents;
 use senseops_core::{
-    Batch, Body, Build, Event, Fields, Kind, LabelSet, PlanSinks, Rejection, Sink, Timestamp, Value,
-    WriteError,
+    Batch, Body, Build, Event, Fields, Kind, LabelSet, Rejection, Sink, Timestamp, Value, WriteError,
 };
 use senseops_sink_influx::InfluxConfig;
 
@@ -22,7 +22,7 @@ pub(crate) fn sample(kind: &'static str, millis: i64, name: &'static str, value:
 /// The sink that a configuration in JSON asks for.
 pub(crate) async fn sink(build: Build, config: &serde_json::Value) -> Arc<dyn Sink> {
     let config: InfluxConfig = serde_json::from_value(config.clone()).unwrap();
-    config.plan_sinks().unwrap().remove(0).factory.build(build).await.unwrap()
+    config.into_components().unwrap().remove(0).factory.build(build).await.unwrap()
 }
 
 /// Writes as the engine does: halves what is refused as a whole, repeats what may come again. Gives what was refused,

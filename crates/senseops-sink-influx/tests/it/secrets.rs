@@ -1,6 +1,7 @@
 //! Secrets that change while the program runs.
 
-use senseops_core::{Build, PlanSinks};
+use senseops_core::Build;
+use senseops_core::host::IntoComponents;
 use senseops_sink_influx::InfluxConfig;
 use senseops_testkit::HttpTarget;
 use serde_json::json;
@@ -14,7 +15,7 @@ async fn a_sink_that_is_built_anew_has_the_password_that_is_in_the_file_then() {
     let password = directory.path().join("password");
     let config = json!({ "url": target.url(), "username": "anna", "password": { "file": password } });
     let config: InfluxConfig = serde_json::from_value(config).unwrap();
-    let factory = config.plan_sinks().unwrap().remove(0).factory;
+    let factory = config.into_components().unwrap().remove(0).factory;
     let mut noted = Vec::new();
     for text in ["wrong\n", "canary\n"] {
         tokio::fs::write(&password, text).await.unwrap();

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use senseops_core::{
-    Batch, Body, Build, Event, Fields, Kind, LabelSet, PlanSinks, Sink, Timestamp, WriteError,
-};
+use senseops_core::host::IntoComponents;
+use senseops_core::{Batch, Body, Build, Event, Fields, Kind, LabelSet, Sink, Timestamp, WriteError};
 use senseops_sink_influx::InfluxConfig;
 use senseops_testkit::{Answer, HttpTarget, Recorded};
 use serde_json::json;
@@ -34,8 +33,9 @@ fn written(target: &HttpTarget) -> Vec<String> {
 }
 
 fn counted(build: &Build) -> Vec<String> {
-    let show =
-        |reading: senseops_core::Reading| format!("{} {} {}", reading.name, reading.labels, reading.value);
+    let show = |reading: senseops_core::host::Reading| {
+        format!("{} {} {}", reading.name, reading.labels, reading.value)
+    };
     build.meter.readings().into_iter().map(show).collect()
 }
 
@@ -71,7 +71,7 @@ async fn a_sink_that_is_built_anew_knows_the_series_of_the_one_before() {
     let target = HttpTarget::start().await.unwrap();
     let config: InfluxConfig =
         serde_json::from_value(json!({ "url": target.url(), "max_series": 1 })).unwrap();
-    let factory = config.plan_sinks().unwrap().remove(0).factory;
+    let factory = config.into_components().unwrap().remove(0).factory;
     let build = async || factory.build(Build::detached("influx.main")).await.unwrap();
     build().await.write(&batch(&["anna"])).await.unwrap();
     let (refused, _) = delivered(&*build().await, &batch(&["anna", "bo"])).await;

@@ -1,8 +1,9 @@
 //! What operators read when something in their configuration is wrong, and that the sample says what is true.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use senseops_core::Plugin;
+use senseops_core::host::IntoComponents;
 use senseops_core::settings::Secret;
-use senseops_core::{PlanSinks, SinkConfig};
 use senseops_sink_mqtt::MqttConfig;
 use senseops_testkit::sample;
 
@@ -12,9 +13,9 @@ fn config(yaml: &str) -> MqttConfig {
 
 fn error_of(json: &str) -> String {
     match serde_json::from_str::<MqttConfig>(json) {
-        Ok(config) => {
-            config.plan_sinks().map_or_else(|error| format!("{}: {error}", error.key), |_| "planned".into())
-        }
+        Ok(config) => config
+            .into_components()
+            .map_or_else(|error| format!("{}: {error}", error.key), |_| "planned".into()),
         Err(error) => error.to_string(),
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use senseops_core::{Batch, Build, Event, PlanSinks, Sink, WriteError};
+use senseops_core::host::IntoComponents;
+use senseops_core::{Batch, Build, Event, Sink, WriteError};
 use senseops_sim::{Certificate, Pki};
 use senseops_sink_mqtt::MqttConfig;
 use senseops_testkit::mqtt::Publish;
@@ -68,7 +69,7 @@ impl Running {
 /// The sink that a configuration asks for, without its background work.
 pub(crate) async fn built(build: &Build, config: Value) -> Arc<dyn Sink> {
     let config: MqttConfig = serde_json::from_value(config).unwrap();
-    config.plan_sinks().unwrap().remove(0).factory.build(build.clone()).await.unwrap()
+    config.into_components().unwrap().remove(0).factory.build(build.clone()).await.unwrap()
 }
 
 /// The number of the sample event that a message is of; `None` for births and wills.

@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use senseops_core::{Body, Build, BuildError, Event, PlanSources, Source, State};
+use senseops_core::host::IntoComponents;
+use senseops_core::{Body, Build, BuildError, Event, Source, State};
 use senseops_qlik::kinds::target_up;
 use senseops_sim::{PemFiles, Pki, SenseServer};
 use senseops_source_healthcheck::HealthcheckConfig;
@@ -50,7 +51,7 @@ pub(crate) fn config(url: &str, tls: &serde_json::Value) -> HealthcheckConfig {
 }
 
 pub(crate) async fn build(config: HealthcheckConfig, build: Build) -> Result<Box<dyn Source>, BuildError> {
-    let planned = config.plan_sources().unwrap();
+    let planned = config.into_components().unwrap();
     planned.first().unwrap().factory.build(build).await
 }
 

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use senseops_core::{BuildError, PlanSources, Source};
+use senseops_core::host::IntoComponents;
+use senseops_core::{BuildError, Source};
 use senseops_source_udp::UdpConfig;
 use senseops_testkit::TestContext;
 use tokio::task::yield_now;
@@ -26,7 +27,7 @@ pub(crate) fn local() -> UdpConfig {
 
 /// The source as the engine would build it.
 pub(crate) async fn build(config: UdpConfig, test: &TestContext) -> Result<Box<dyn Source>, BuildError> {
-    let planned = config.plan_sources().unwrap().pop().unwrap();
+    let planned = config.into_components().unwrap().pop().unwrap();
     planned.factory.build(test.cx.build.clone()).await
 }
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use senseops_core::{WriteError, chain};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::stage::{Stage, WITHIN, unexpected};
+use super::stage::{Stage, WITHIN, behave, unexpected};
 use super::{SinkHarness, TargetBehaviour};
-use crate::contract::{Verdict, broken, ensure, in_time, supported};
+use crate::contract::{Verdict, broken, ensure, in_time};
 
 /// How long a write is left waiting before it is dropped.
 const A_WHILE: Duration = Duration::from_millis(200);
@@ -181,7 +181,7 @@ pub(super) async fn down<H: SinkHarness>(harness: &H) -> Verdict {
 
 pub(super) async fn down_at_start<H: SinkHarness>(harness: &H) -> Verdict {
     let target = harness.target().await;
-    supported(harness.behave(&target, TargetBehaviour::Down).await)?;
+    behave(harness, &target, TargetBehaviour::Down).await?;
     let mut stage = Stage::build(harness, target).await?;
     let events = stage.events(0..4);
     stage.write_fails_for_now(&events, "the target is down").await?;

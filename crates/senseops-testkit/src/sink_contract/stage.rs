@@ -83,7 +83,7 @@ impl<'h, H: SinkHarness> Stage<'h, H> {
 
     /// Makes the target behave so, or ends the scenario.
     pub(super) async fn behave(&self, behaviour: TargetBehaviour) -> Verdict {
-        supported(self.harness.behave(&self.target, behaviour).await)
+        behave(self.harness, &self.target, behaviour).await
     }
 
     /// The numbers of the events at these places in the row of events that the sink accepts.
@@ -196,6 +196,16 @@ impl<'h, H: SinkHarness> Stage<'h, H> {
     pub(super) async fn stored(&self) -> Vec<u64> {
         self.harness.stored(&self.target).await
     }
+}
+
+/// Makes the target behave so, or ends the scenario.
+pub(super) async fn behave<H: SinkHarness>(
+    harness: &H,
+    target: &H::Target,
+    behaviour: TargetBehaviour,
+) -> Verdict {
+    let asked = format!("{behaviour:?}");
+    supported(harness.behave(target, behaviour).await, || format!("the harness cannot do `{asked}`"))
 }
 
 /// The verdict on a write that should have ended otherwise.

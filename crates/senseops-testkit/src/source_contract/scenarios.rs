@@ -1,14 +1,13 @@
 //! The scenarios, in the order in which they run.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
-use senseops_core::{Event, Kind, Outcome, chain};
+use senseops_core::{Outcome, chain};
 use tokio::time::sleep;
 
 use super::stage::{A_WHILE, STOP_WITHIN, Stage, WITHIN};
-use super::{OriginBehaviour, SourceHarness};
-use crate::contract::{Few, Stop, Verdict, broken, ensure, in_time};
+use super::{Keeps, OriginBehaviour, SourceHarness};
+use crate::contract::{
+    Few, Verdict, broken, ensure, ensure_shared_labels, ensure_well_formed, in_time, supported,
+};
 
 /// How many events are provoked at once.
 const MANY: u64 = 200;
@@ -20,18 +19,22 @@ pub(super) async fn emits<H: SourceHarness>(harness: &H) -> Verdict {
 
 pub(super) async fn emits_many<H: SourceHarness>(harness: &H) -> Verdict {
     let stage = Stage::open(harness).await;
-    if !stage.keeps_everything() {
-        return Err(Stop::Unsupported);
-    }
+    supported(stage.keeps() != Keeps::Latest, || "the origin has only what is true now".into())?;
+    // Who keeps nothing may have told the first more than once before the source was there.
+    let first = match stage.keeps() {
+        Keeps::Nothing => 2,
+        Keeps::Everything | Keeps::Latest => 1,
+    };
     let script = async {
-        for number in 1..=MANY {
+        stage.expect_each(1..=first - 1).await?;
+        for number in first..=MANY {
             stage.provoke(number).await;
         }
         stage.expect(MANY).await
     };
     stage.run(script).await?;
-    let told = stage.told();
-    let lost: Vec<u64> = (1..=MANY).filter(|number| !told.contains(number)).collect();
+    let told: Vec<u64> = stage.told().into_iter().filter(|number| *number >= first).collect();
+    let lost: Vec<u64> = (first..=MANY).filter(|number| !told.contains(number)).collect();
     ensure(lost.is_empty(), || format!("of {MANY} events the source did not emit {}", Few(&lost)))?;
     let out_of_place = told.iter().zip(told.iter().skip(1)).find(|(one, next)| one >= next);
     match out_of_place {
@@ -45,17 +48,8 @@ pub(super) async fn well_formed_events<H: SourceHarness>(harness: &H) -> Verdict
     let stage = Stage::open(harness).await;
     stage.run(stage.expect_each(1..=5)).await?;
     let events = stage.test.collector.events();
-    for (index, event) in events.iter().enumerate() {
-        ensure(is_dotted_name(event.kind), || {
-            format!("a kind is lower-case words with dots between, not {:?}", event.kind.as_str())
-        })?;
-        ensure_unique_names(event)?;
-        let alike = events.iter().take(index).find(|earlier| earlier.labels == event.labels);
-        ensure(alike.is_none_or(|earlier| Arc::ptr_eq(&earlier.labels, &event.labels)), || {
-            format!("the labels {{{}}} were made anew for an event; share one `Arc`", event.labels)
-        })?;
-    }
-    Ok(())
+    ensure_well_formed(&events)?;
+    ensure_shared_labels(&events)
 }
 
 pub(super) async fn stops<H: SourceHarness>(harness: &H) -> Verdict {
@@ -94,7 +88,7 @@ pub(super) async fn goes_on_when_there_is_room<H: SourceHarness>(harness: &H) ->
         stage.provoke(1).await;
         sleep(A_WHILE).await;
         stage.test.collector.set_room(true);
-        if stage.keeps_everything() {
+        if stage.keeps() == Keeps::Everything {
             stage.expect(1).await?;
         }
         stage.expect_each(2..=3).await
@@ -124,7 +118,7 @@ pub(super) async fn built_anew<H: SourceHarness>(harness: &H) -> Verdict {
         stage.provoke(number).await;
     }
     let script = async {
-        if stage.keeps_everything() {
+        if stage.keeps() == Keeps::Everything {
             for number in 3..=5 {
                 stage.expect(number).await?;
             }
@@ -208,17 +202,4 @@ pub(super) async fn probe<H: SourceHarness>(harness: &H) -> Verdict {
         ensure(answer.is_err(), || format!("the origin is down, but probe answered {answer:?}"))?;
     }
     Ok(())
-}
-
-fn is_dotted_name(kind: Kind) -> bool {
-    let is_word = |word: &str| {
-        !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-    };
-    kind.as_str().split('.').all(is_word)
-}
-
-fn ensure_unique_names(event: &Event) -> Verdict {
-    let mut seen = BTreeSet::new();
-    let twice = event.fields().iter().map(|(name, _)| name).find(|name| !seen.insert((*name).clone()));
-    ensure(twice.is_none(), || format!("an event of kind {} has two fields {twice:?}", event.kind))
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use senseops_core::{Condition, Source, chain};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::{Keeps, OriginBehaviour, SourceHarness};
 use crate::contract::{Few, Verdict, broken, caught, ensure, in_time, supported};
@@ -22,6 +22,9 @@ pub(super) const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long the suite waits for something that should not happen.
 pub(super) const A_WHILE: Duration = Duration::from_millis(200);
+
+/// How often an origin that keeps nothing is provoked until the source is there.
+const PROVOKE_EVERY: Duration = Duration::from_millis(20);
 
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -83,10 +86,29 @@ impl<'h, H: SourceHarness> Stage<'h, H> {
     /// Provokes the events one after the other, and waits for each.
     pub(super) async fn expect_each(&self, numbers: RangeInclusive<u64>) -> Verdict {
         for number in numbers {
-            self.provoke(number).await;
-            self.expect(number).await?;
+            self.provoke_until_told(number).await?;
         }
         Ok(())
+    }
+
+    /// Provokes the event and waits for it. An origin that keeps nothing does not know when somebody listens, so it is
+    /// provoked again and again.
+    async fn provoke_until_told(&self, number: u64) -> Verdict {
+        self.provoke(number).await;
+        if self.harness.keeps() != Keeps::Nothing {
+            return self.expect(number).await;
+        }
+        let mut again = interval(PROVOKE_EVERY);
+        let provoking = async {
+            loop {
+                again.tick().await;
+                self.provoke(number).await;
+            }
+        };
+        tokio::select! {
+            told = self.expect(number) => told,
+            never = provoking => never,
+        }
     }
 
     pub(super) async fn provoke(&self, number: u64) {
@@ -118,12 +140,13 @@ impl<'h, H: SourceHarness> Stage<'h, H> {
 
     /// Makes the origin behave so, or ends the scenario.
     pub(super) async fn behave(&self, behaviour: OriginBehaviour) -> Verdict {
-        supported(self.harness.behave(&self.origin, behaviour).await)
+        let can = self.harness.behave(&self.origin, behaviour).await;
+        supported(can, || format!("the harness cannot do `{behaviour:?}`"))
     }
 
-    /// Whether the origin keeps everything for a source that comes late.
-    pub(super) fn keeps_everything(&self) -> bool {
-        self.harness.keeps() == Keeps::Everything
+    /// What the origin has for a source that comes late.
+    pub(super) fn keeps(&self) -> Keeps {
+        self.harness.keeps()
     }
 
     /// Waits until the source says that it is failing, and why.

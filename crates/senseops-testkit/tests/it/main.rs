@@ -3,5 +3,6 @@
 mod http_sinks;
 mod http_target;
 mod influxd;
+mod relays;
 mod sinks;
 mod sources;

@@ -5,12 +5,12 @@ use std::time::Duration;
 use senseops_core::Condition;
 use senseops_engine::{
     CertificateView, DeadLettersView, EmbedderView, Handle, Histogram, JournalReaderView, JournalView,
-    Overflow, SinkView, SourceView,
+    ListenerView, Overflow, RelayView, SinkView, SourceView,
 };
 
 use super::{
     CertificateStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus, JournalStatus,
-    ReaderStatus, Readiness, Reading, SinkStatus, SourceStatus, State, Status,
+    ListenerStatus, ReaderStatus, Readiness, Reading, RelayStatus, SinkStatus, SourceStatus, State, Status,
 };
 
 impl Status {
@@ -18,13 +18,16 @@ impl Status {
     pub fn of(handle: &Handle) -> Self {
         let view = handle.view();
         Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            program: view.program.name.to_owned(),
+            version: view.program.version.to_owned(),
             uptime_seconds: view.uptime.as_secs_f64(),
             ready: Readiness::of(&handle.conditions()).ready,
             journal: view.journal.into(),
             sources: view.sources.into_iter().map(Into::into).collect(),
             embedder: view.embedder.into(),
+            relays: view.relays.into_iter().map(Into::into).collect(),
             sinks: view.sinks.into_iter().map(Into::into).collect(),
+            listeners: view.listeners.into_iter().map(Into::into).collect(),
             dead_letters: view.dead_letters.into(),
             process: view.process,
         }
@@ -69,6 +72,7 @@ impl From<JournalView> for JournalStatus {
             damaged: view.damaged,
             quarantined: view.quarantined,
             failure: view.failure,
+            unreadable: view.unreadable,
             readers: view.readers.into_iter().map(Into::into).collect(),
         }
     }
@@ -99,6 +103,29 @@ impl From<SourceView> for SourceStatus {
             readings: view.readings.into_iter().map(Into::into).collect(),
             certificates: view.certificates.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<RelayView> for RelayStatus {
+    fn from(view: RelayView) -> Self {
+        Self {
+            health: (&view.condition).into(),
+            name: view.name,
+            emitted: view.emitted,
+            lost: view.lost,
+            discarded: view.discarded,
+            lag_events: view.lag_events,
+            lag_age_seconds: view.lag_age.as_secs_f64(),
+            restarts: view.restarts,
+            readings: view.readings.into_iter().map(Into::into).collect(),
+            certificates: view.certificates.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<ListenerView> for ListenerStatus {
+    fn from(ListenerView { component, protocol, address }: ListenerView) -> Self {
+        Self { component, protocol, address }
     }
 }
 
@@ -157,8 +184,8 @@ impl From<Histogram> for HistogramStatus {
     }
 }
 
-impl From<senseops_core::Reading> for Reading {
-    fn from(reading: senseops_core::Reading) -> Self {
+impl From<senseops_core::host::Reading> for Reading {
+    fn from(reading: senseops_core::host::Reading) -> Self {
         let labels = reading.labels.iter().map(|(name, text)| (name.to_string(), text.to_owned()));
         Self {
             name: reading.name.to_owned(),

@@ -10,10 +10,9 @@ use axum::Router;
 use axum::body::Body;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use senseops_core::host::ShutdownTrigger;
 use senseops_core::settings::Span;
-use senseops_core::{
-    Accepts, Batch, Body as EventBody, Event, Fields, Kind, LabelSet, ShutdownTrigger, Sink, WriteError,
-};
+use senseops_core::{Accepts, Batch, Body as EventBody, Event, Fields, Kind, LabelSet, Sink, WriteError};
 use senseops_engine::{Handle, Pipeline, PipelineSettings};
 use senseops_web::{Control, ReloadReport, Web, WebConfig, router};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -11,7 +11,7 @@ pub(super) use instance::{Access, DeadLetters, Journal, Place, Replay, Tap, Top,
 
 /// Collects operational events and delivers them where people look.
 #[derive(Debug, Parser)]
-#[command(name = "sos", version, after_help = super::exit::HELP, disable_help_subcommand = true)]
+#[command(version, after_help = super::exit::HELP, disable_help_subcommand = true)]
 pub(super) struct Args {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -46,7 +46,7 @@ pub(super) enum Command {
     DeadLetters(DeadLetters),
     /// Run a simulated Qlik Sense estate with a live picture; needs no server, file or privilege.
     Demo(Demo),
-    /// List the sources and sinks of this build.
+    /// List the sources, relays and sinks of this build.
     Plugins,
     /// Print a complete sample of a plugin's configuration.
     Sample {

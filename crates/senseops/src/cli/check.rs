@@ -31,8 +31,10 @@ fn what_it_holds(plan: &Plan) -> String {
         format!("{components} {role}{}", if components == 1 { "" } else { "s" })
     };
     let sources = plan.sources.iter().map(|spec| spec.components.len()).sum();
+    let relays = plan.relays.iter().map(|spec| spec.components.len()).sum();
     let sinks = plan.sinks.iter().map(|spec| spec.components.len()).sum();
-    format!("ok: {}, {}", count(sources, "source"), count(sinks, "sink"))
+    let relays = if relays == 0 { String::new() } else { format!("{}, ", count(relays, "relay")) };
+    format!("ok: {}, {relays}{}", count(sources, "source"), count(sinks, "sink"))
 }
 
 fn report(probes: &[Probe], locator: &Locator) -> io::Result<Exit> {

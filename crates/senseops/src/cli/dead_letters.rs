@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use senseops_config::Registry;
 use senseops_core::chain;
 use senseops_engine::dead_letters::{DeadLetter, Listing, Summary, list, show};
+use senseops_sink_console::Pretty;
 use senseops_web::{ReplayReport, Status};
 use serde_json::json;
 use tokio::task::spawn_blocking;
@@ -13,7 +14,6 @@ use tokio::task::spawn_blocking;
 use super::args::{self, Place};
 use super::exit::Exit;
 use super::instance::{self, Instance, InstanceError, PATIENCE};
-use super::tap::pretty;
 use super::{output, run, table};
 
 pub(super) async fn dead_letters(registry: &Registry, command: &args::DeadLetters) -> io::Result<Exit> {
@@ -65,10 +65,7 @@ async fn directory(registry: &Registry, place: &Place) -> Result<PathBuf, io::Re
         loaded.plan.settings.dead_letters()
     };
     found.ok_or_else(|| {
-        writeln!(
-            output::stderr(),
-            "sos: dead letters are not kept; set pipeline.state_dir or pipeline.dead_letters.path"
-        )?;
+        output::complain("dead letters are not kept; set pipeline.state_dir or pipeline.dead_letters.path")?;
         Ok(Exit::Failed)
     })
 }
@@ -109,13 +106,12 @@ fn print_list(listing: &Listing<Summary>, json: bool) -> io::Result<Exit> {
 fn print_letters(listing: &Listing<DeadLetter>, json: bool) -> io::Result<Exit> {
     let mut out = output::stdout();
     for DeadLetter { refused, sink, reason, event } in &listing.entries {
-        let event = serde_json::to_value(event)?;
         if json {
             let line = json!({ "refused": refused, "sink": sink, "reason": reason, "event": event });
             writeln!(out, "{line}")?;
         } else {
             writeln!(out, "{refused} {sink} refused: {}", table::harmless(reason))?;
-            writeln!(out, "    {}", pretty(&event))?;
+            writeln!(out, "    {}", Pretty::plain(event))?;
         }
     }
     tell_unreadable(listing.unreadable)
@@ -127,19 +123,19 @@ fn told(report: &ReplayReport) -> io::Result<Exit> {
         events => writeln!(output::stdout(), "{events} events are tried again")?,
     }
     for sink in &report.absent_sinks {
-        writeln!(output::stderr(), "sos: what {sink} refused stays, since there is no such sink")?;
+        output::complain(format_args!("what {sink} refused stays, since there is no such sink"))?;
     }
     tell_unreadable(report.unreadable)
 }
 
 fn tell_unreadable(lines: u64) -> io::Result<Exit> {
     if lines > 0 {
-        writeln!(output::stderr(), "sos: {lines} lines cannot be read")?;
+        output::complain(format_args!("{lines} lines cannot be read"))?;
     }
     Ok(Exit::Done)
 }
 
 fn unreadable(error: &io::Error) -> io::Result<Exit> {
-    writeln!(output::stderr(), "sos: {}", chain(error))?;
+    output::complain(chain(error))?;
     Ok(Exit::Failed)
 }

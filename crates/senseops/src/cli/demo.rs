@@ -5,12 +5,12 @@ mod picture;
 mod story;
 
 use std::io::{self, IsTerminal, Write};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use senseops_config::{Loaded, Registry, load_str};
-use senseops_core::{PlannedSink, chain};
+use senseops_core::{Planned, chain};
 use senseops_engine::{Delivery, Handle, Only, Pipeline, SinkSpec};
 use senseops_sim::{Amount, Estate, EstateConfig, InfluxTarget, SendError, UserEvents, send};
 use tokio::task::JoinSet;
@@ -38,7 +38,6 @@ const LOG_LINES: usize = 4;
 struct World {
     estate: Estate,
     target: InfluxTarget,
-    users: SocketAddr,
 }
 
 /// What pictures are drawn from.
@@ -64,16 +63,13 @@ pub(super) async fn demo(registry: &Registry, args: &args::Demo, logs: Logs) -> 
         Ok(pipeline) => pipeline,
         Err(error) => return refuse_to_open(&locator, &error),
     };
-    let show = Show {
-        handle: pipeline.handle(),
-        board: &board,
-        world: &world,
-        logs,
-        started: Instant::now(),
-        duration: args.duration,
-    };
+    let handle = pipeline.handle();
+    let listeners = handle.view().listeners;
+    let users = listeners.first().map(|listener| listener.address).ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let show =
+        Show { handle, board: &board, world: &world, logs, started: Instant::now(), duration: args.duration };
     let mut beside = JoinSet::new();
-    beside.spawn(users(world.users, args.rate));
+    beside.spawn(send_users(users, args.rate));
     let mut shown = Ok(());
     let until_stopped = async {
         shown = tokio::select! {
@@ -103,9 +99,7 @@ impl World {
         let estate = EstateConfig { servers, speed: SPEED, ..EstateConfig::default() };
         let estate = Estate::start(estate).await.map_err(io::Error::other)?;
         let target = InfluxTarget::start().await?;
-        // A free port: the pipeline binds it a moment later.
-        let users = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
-        Ok(Self { estate, target, users })
+        Ok(Self { estate, target })
     }
 
     /// The configuration that a user would write for this estate.
@@ -120,13 +114,12 @@ impl World {
         format!(
             "pipeline: {{ labels: {{ qs_env: demo }}, journal: {{ max_bytes: 4MiB }} }}\n\
              sources:\n  healthcheck:\n    estate:\n      interval: 1s\n      timeout: 900ms\n      tls: {{ ca: {:?}, cert: {:?}, key: {:?} }}\n      servers:\n{}  \
-             udp:\n    users: {{ listen: {:?}, allow: [ 127.0.0.1 ] }}\n\
+             udp:\n    users: {{ listen: \"127.0.0.1:0\", allow: [ 127.0.0.1 ] }}\n\
              sinks:\n  influx:\n    target: {{ url: {:?}, database: senseops }}\n",
             pem.ca.display().to_string(),
             pem.cert.display().to_string(),
             pem.key.display().to_string(),
             servers.concat(),
-            self.users.to_string(),
             self.target.url(),
         )
     }
@@ -134,11 +127,11 @@ impl World {
 
 /// The board as one more sink beside the configured ones.
 fn picture_sink(board: &Arc<Board>) -> SinkSpec {
-    let components = vec![PlannedSink::ready(Arc::clone(board))];
+    let components = vec![Planned::ready(Arc::clone(board))];
     SinkSpec { name: "picture".into(), only: Only::default(), delivery: Delivery::default(), components }
 }
 
-async fn users(to: SocketAddr, rate: u32) -> Result<(), SendError> {
+async fn send_users(to: SocketAddr, rate: u32) -> Result<(), SendError> {
     let datagrams: Vec<_> = UserEvents::new(7).take(DATAGRAMS).collect();
     loop {
         send(&datagrams, to, rate, Amount::Count(u64::from(rate))).await?;

@@ -1,7 +1,7 @@
 //! A running instance, asked over HTTP.
 
 use std::env;
-use std::io::{self, Write};
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -205,7 +205,7 @@ impl InstanceError {
             Self::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, .. } => Exit::Config,
             Self::Elsewhere | Self::Token { .. } | Self::Refused { .. } => Exit::Failed,
         };
-        writeln!(output::stderr(), "sos: {}", chain(self))?;
+        output::complain(chain(self))?;
         Ok(exit)
     }
 }

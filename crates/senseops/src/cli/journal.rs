@@ -118,7 +118,7 @@ fn directory(registry: &Registry, place: &Place) -> Result<Option<PathBuf>, io::
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> io::Result<Exit> {
-    writeln!(output::stderr(), "sos: {}", chain(error))?;
+    output::complain(chain(error))?;
     Ok(Exit::Failed)
 }
 
@@ -203,6 +203,9 @@ fn print(out: &mut impl Write, status: &JournalStatus) -> io::Result<()> {
     if let Some(failure) = &status.failure {
         writeln!(out, "FAILING: {}", table::harmless(failure))?;
     }
+    if let Some(reason) = &status.unreadable {
+        writeln!(out, "WAITING: {}", table::harmless(reason))?;
+    }
     let rows: Vec<_> = status
         .readers
         .iter()
@@ -217,7 +220,7 @@ fn print(out: &mut impl Write, status: &JournalStatus) -> io::Result<()> {
             ]
         })
         .collect();
-    table::write(out, ["sink", "attached", ">waiting", ">size", ">age", ">discarded"], &rows)
+    table::write(out, ["reader", "attached", ">waiting", ">size", ">age", ">discarded"], &rows)
 }
 
 #[cfg(test)]
@@ -252,7 +255,7 @@ mod tests {
         journal in /var/lib/sos/journal: 5000 events wait, 5.0 MiB of 1.0 GiB
         9000 events ever, 8990 of them durable; 6.0 MiB on disk, 0 damaged places, 0 files set aside
         FAILING: no space left
-        sink         attached  waiting     size   age  discarded
+        reader       attached  waiting     size   age  discarded
         influx.main  yes             0      0 B                3
         mqtt.gone    no           5000  4.8 MiB  90 s          3
         ");

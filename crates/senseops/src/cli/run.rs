@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use senseops_config::{Loaded, Locator, Problem, Problems, Registry, environment};
 use senseops_core::{BuildError, chain};
-use senseops_engine::{OpenError, Pipeline, Summary};
+use senseops_engine::{OpenError, Pipeline, Program, Summary};
 use senseops_web::WebConfig;
 use tracing::{debug, info, warn};
 
@@ -38,7 +38,8 @@ pub(super) async fn run(registry: &Registry, args: &args::Run) -> io::Result<Exi
     for warning in &warnings {
         warn!(%warning, "configuration");
     }
-    info!(version = env!("CARGO_PKG_VERSION"), "sos is starting");
+    let Program { name, version } = plan.program;
+    info!(version, "{name} is starting");
     let opened = tokio::select! {
         opened = Pipeline::open(plan) => opened,
         () = &mut stop => return Ok(Exit::Done),
@@ -91,6 +92,15 @@ fn sum_up(summary: &Summary) {
             "source has stopped"
         );
     }
+    for relay in &view.relays {
+        info!(
+            relay = relay.name,
+            emitted = relay.emitted,
+            lost = relay.lost,
+            discarded = relay.discarded,
+            "relay has stopped"
+        );
+    }
     for sink in &view.sinks {
         info!(
             sink = sink.name,
@@ -105,7 +115,8 @@ fn sum_up(summary: &Summary) {
     let emitted: u64 = view.sources.iter().map(|source| source.emitted).sum();
     let lost: u64 = view.sources.iter().map(|source| source.lost).sum();
     let rate_limited: u64 = view.sources.iter().map(|source| source.rate_limited).sum();
-    info!(emitted, lost, rate_limited, undelivered = view.undelivered(), "sos has stopped");
+    let name = view.program.name;
+    info!(emitted, lost, rate_limited, undelivered = view.undelivered(), "{name} has stopped");
 }
 
 pub(super) fn load(registry: &Registry, files: &args::Files) -> Result<Loaded, Problems> {

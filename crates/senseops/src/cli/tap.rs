@@ -1,22 +1,38 @@
 //! `sos tap`: events of a running instance as they happen.
 
-mod line;
-
 use std::io::{self, Write};
 use std::time::Duration;
 
 use senseops_config::Registry;
-use serde_json::Value;
+use senseops_core::Event;
+use senseops_sink_console::Pretty;
+use senseops_wire::Lossless;
+use serde::{Deserialize, Serialize};
 
 use super::args;
 use super::exit::Exit;
 use super::instance::{Instance, InstanceError};
 use super::output;
 use super::signals::{self, Hangup};
-pub(super) use line::pretty;
 
 /// The longest line. An event of a source has a bound far below.
 const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
+
+/// A line of the stream: an event with its source, or how many emissions are not in it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Line {
+    source: String,
+    event: Option<Lossless<Event>>,
+    missed: u64,
+}
+
+/// A line of the output.
+#[derive(Serialize)]
+struct Shown {
+    source: String,
+    event: Event,
+}
 
 /// Where lines of the stream become lines of the output.
 struct Printer<W> {
@@ -35,7 +51,7 @@ pub(super) async fn tap(registry: &Registry, args: &args::Tap) -> io::Result<Exi
         () = stop => Ok(()),
     };
     if printer.missed > 0 {
-        writeln!(output::stderr(), "sos: {} emissions were missed, they came too fast", printer.missed)?;
+        output::complain(format_args!("{} emissions were missed, they came too fast", printer.missed))?;
     }
     match ended {
         Ok(()) => Ok(Exit::Done),
@@ -85,17 +101,14 @@ impl<W: Write> Printer<W> {
         if line.is_empty() || self.left == Some(0) {
             return Ok(());
         }
-        let Ok(value) = serde_json::from_slice::<Value>(line) else { return Ok(()) };
-        if let Some(missed) = value.get("missed").and_then(Value::as_u64) {
-            self.missed += missed;
-            return Ok(());
-        }
-        let Some(event) = value.get("event") else { return Ok(()) };
+        let Ok(Line { source, event, missed }) = serde_json::from_slice(line) else { return Ok(()) };
+        self.missed += missed;
+        let Some(Lossless(event)) = event else { return Ok(()) };
         if self.json {
-            self.out.write_all(line)?;
-            self.out.write_all(b"\n")?;
+            serde_json::to_writer(&mut self.out, &Shown { source, event })?;
+            writeln!(self.out)?;
         } else {
-            writeln!(self.out, "{}", pretty(event))?;
+            writeln!(self.out, "{}", Pretty::plain(&event))?;
         }
         if let Some(left) = &mut self.left {
             *left -= 1;
@@ -106,6 +119,11 @@ impl<W: Write> Printer<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use senseops_core::{Body, Fields, Kind};
+    use serde_json::json;
+
     use super::*;
 
     fn printed(lines: &[&str], json: bool, left: Option<u64>) -> (String, u64) {
@@ -118,11 +136,16 @@ mod tests {
 
     #[test]
     fn events_are_printed_up_to_the_limit_and_what_was_missed_is_counted() {
-        let event =
-            r#"{"source":"udp.users","event":{"time":"2023-11-14T22:13:20Z","kind":"a.b","fields":{}}}"#;
-        let lines = [event, "", r#"{"missed":7}"#, event, event, "no json"];
+        let event = Event::new(
+            Kind::new("a.b"),
+            &Arc::default(),
+            Body::Measurement(Fields::default().with("n", 7_u64)),
+        );
+        let sent = json!({ "source": "udp.users", "event": Lossless(&event) }).to_string();
+        let expected = serde_json::to_string(&Shown { source: "udp.users".into(), event }).unwrap();
+        let lines = [&sent, "", r#"{"missed":7}"#, &sent, &sent, "no json"];
         let (text, missed) = printed(&lines, true, Some(2));
-        assert_eq!((text, missed), (format!("{event}\n{event}\n"), 7));
+        assert_eq!((text, missed), (format!("{expected}\n{expected}\n"), 7));
         assert_eq!(printed(&lines, false, None).0.lines().count(), 3);
     }
 }

@@ -17,5 +17,6 @@ use panicking::PanickingConfig;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    senseops::cli::run(senseops::builtin().source::<NumberedConfig>().sink::<PanickingConfig>())
+    let registry = senseops::builtin().called("senseops-chaos", env!("CARGO_PKG_VERSION"));
+    senseops::cli::run(registry.source::<NumberedConfig>().sink::<PanickingConfig>())
 }

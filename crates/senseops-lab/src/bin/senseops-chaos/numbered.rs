@@ -10,10 +10,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use senseops::{
-    Body, BoxError, Build, BuildError, Context, Counter, Event, Fields, Kind, LabelSet, Outcome, PlanError,
-    PlannedSource, Receipt, Source, SourceConfig, SourceError, SourceFactory,
+    Body, BoxError, Build, BuildError, Context, Counter, Event, Fields, Kind, LabelSet, Outcome, Plugin,
+    Receipt, Source, SourceError, async_trait,
 };
 use serde::Deserialize;
 use tokio::fs::File;
@@ -70,18 +69,14 @@ const MAX_UNSETTLED: usize = 1_024;
 
 const KIND: Kind = Kind::new("chaos.numbered");
 
-impl SourceConfig for NumberedConfig {
+#[async_trait]
+impl Plugin for NumberedConfig {
+    type Component = Box<dyn Source>;
+
     const TYPE: &'static str = "numbered";
     const ABOUT: &'static str = "Emits numbered events, and writes down which of them were stored";
     const SAMPLE: &'static str = "#first: 0\n#per_second: 5000\n";
 
-    fn plan(self) -> Result<Vec<PlannedSource>, PlanError> {
-        Ok(vec![PlannedSource::single(self)])
-    }
-}
-
-#[async_trait]
-impl SourceFactory for NumberedConfig {
     async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
         Ok(Box::new(Numbered { config: self.clone(), build }))
     }

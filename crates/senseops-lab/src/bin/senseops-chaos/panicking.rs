@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_trait::async_trait;
-use senseops::{
-    Accepts, Batch, Build, BuildError, PlanError, PlannedSink, Sink, SinkConfig, SinkFactory, WriteError,
-};
+use senseops::{Accepts, Batch, Build, BuildError, Plugin, Sink, WriteError, async_trait};
 use serde::Deserialize;
 
 /// `sinks.panicking.<name>` in a configuration file.
@@ -24,18 +21,14 @@ struct Panicking {
 /// Outlives the sinks, which are built anew after each panic.
 static WRITES: AtomicU64 = AtomicU64::new(0);
 
-impl SinkConfig for PanickingConfig {
+#[async_trait]
+impl Plugin for PanickingConfig {
+    type Component = Arc<dyn Sink>;
+
     const TYPE: &'static str = "panicking";
     const ABOUT: &'static str = "Panics at its first writes, then takes everything and keeps nothing";
     const SAMPLE: &'static str = "panics: 5\n";
 
-    fn plan(self) -> Result<Vec<PlannedSink>, PlanError> {
-        Ok(vec![PlannedSink::single(self)])
-    }
-}
-
-#[async_trait]
-impl SinkFactory for PanickingConfig {
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         Ok(Arc::new(Panicking { panics: self.panics }))
     }

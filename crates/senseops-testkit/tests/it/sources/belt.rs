@@ -22,6 +22,8 @@ struct Content {
     behaviour: OriginBehaviour,
     numbers: VecDeque<u64>,
     taken: bool,
+    /// Whether anybody would hear what happens now.
+    is_watched: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,13 +62,16 @@ impl Belt {
             behaviour: OriginBehaviour::Answer,
             numbers,
             taken: false,
+            is_watched: false,
         })))
     }
 
     pub(crate) fn put(&self, number: u64) {
         let mut content = self.0.lock().unwrap();
-        if content.keeps == Keeps::Latest {
-            content.numbers.clear();
+        match content.keeps {
+            Keeps::Latest => content.numbers.clear(),
+            Keeps::Nothing if !content.is_watched => return,
+            Keeps::Nothing | Keeps::Everything => {}
         }
         content.numbers.push_back(number);
     }
@@ -91,7 +96,7 @@ impl Belt {
         let mut content = self.0.lock().unwrap();
         match content.keeps {
             Keeps::Latest => content.numbers.iter().copied().collect(),
-            Keeps::Everything => content.numbers.drain(..).collect(),
+            Keeps::Everything | Keeps::Nothing => content.numbers.drain(..).collect(),
         }
     }
 }
@@ -168,9 +173,20 @@ impl BeltSource {
     }
 }
 
+impl Drop for BeltSource {
+    fn drop(&mut self) {
+        let mut content = self.belt.0.lock().unwrap();
+        content.is_watched = false;
+        if content.keeps == Keeps::Nothing {
+            content.numbers.clear();
+        }
+    }
+}
+
 #[async_trait]
 impl Source for BeltSource {
     async fn run(&mut self, cx: Context) -> Result<(), SourceError> {
+        self.belt.0.lock().unwrap().is_watched = true;
         let heeds = !matches!(self.flaw, Some(Flaw::IgnoresShutdown | Flaw::IgnoresShutdownWhileEmitting));
         loop {
             let look = self.look(&cx);

@@ -43,7 +43,7 @@ pub(in crate::cli) struct Tap {
     #[command(flatten)]
     pub(in crate::cli) access: Access,
     /// Only events of this kind, such as `qlik.user_event` or `qlik.*`; may be given several times.
-    #[arg(long = "kind", value_name = "PATTERN", value_parser = kind_pattern)]
+    #[arg(long = "kind", value_name = "PATTERN")]
     pub(in crate::cli) kinds: Vec<KindPattern>,
     /// Only events of this source, such as udp.users; may be given several times.
     #[arg(long = "source", value_name = "NAME")]
@@ -115,8 +115,4 @@ pub(in crate::cli) struct Replay {
     /// Only what this sink could not deliver, such as influx.main.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) sink: Option<String>,
-}
-
-fn kind_pattern(text: &str) -> Result<KindPattern, String> {
-    KindPattern::try_from(text.to_owned())
 }

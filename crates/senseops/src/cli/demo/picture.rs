@@ -306,7 +306,7 @@ pub(super) fn closing_words(summary: &Summary, points: u64, elapsed: Duration) -
 
 #[cfg(test)]
 mod tests {
-    use senseops_engine::{AttemptsView, DeadLettersView, Histogram, JournalView, Overflow, SourceView};
+    use senseops_engine::{AttemptsView, Histogram, JournalView, Overflow, SourceView};
 
     use super::*;
     use crate::cli::screen::as_text;
@@ -350,7 +350,6 @@ mod tests {
     fn view(emitted: u64) -> View {
         View {
             uptime: Duration::from_secs(5),
-            embedder: senseops_engine::EmbedderView::default(),
             journal: JournalView {
                 events: 300,
                 bytes: 64 << 20,
@@ -362,8 +361,7 @@ mod tests {
                 sink("influx.target", Condition::Failing("connection refused".into())),
                 sink("picture", Condition::Ok),
             ],
-            dead_letters: DeadLettersView::default(),
-            process: None,
+            ..View::default()
         }
     }
 

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use senseops_core::{BuildError, ShutdownTrigger};
+use senseops_core::BuildError;
+use senseops_core::host::ShutdownTrigger;
 use senseops_engine::Handle;
 use senseops_web::{Control, Web, WebConfig};
 use tokio::task::JoinSet;

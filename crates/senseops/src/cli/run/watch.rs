@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use senseops_core::ContentDigest;
+use senseops_core::host::ContentDigest;
 use tokio::fs;
 use tokio::time::sleep;
 

@@ -1,6 +1,6 @@
 //! A row for each component.
 
-use senseops_web::{Health, SinkStatus, SourceStatus, State, Status};
+use senseops_web::{Health, RelayStatus, SinkStatus, SourceStatus, State, Status};
 
 use super::table::{harmless, span};
 
@@ -22,7 +22,7 @@ pub(super) struct Row {
     pub(super) last_success_seconds: Option<f64>,
 }
 
-/// Sources, then sinks. `before` is an earlier status, and how many seconds ago that was.
+/// Sources, relays, sinks. `before` is an earlier status, and how many seconds ago that was.
 pub(super) fn rows(status: &Status, before: Option<(&Status, f64)>) -> Vec<Row> {
     let sources = status.sources.iter().map(|source| {
         let then = before.and_then(|(before, seconds)| {
@@ -31,6 +31,13 @@ pub(super) fn rows(status: &Status, before: Option<(&Status, f64)>) -> Vec<Row> 
         });
         Row::source(source, then)
     });
+    let relays = status.relays.iter().map(|relay| {
+        let then = before.and_then(|(before, seconds)| {
+            let then = before.relays.iter().find(|then| then.name == relay.name)?;
+            Some((then.emitted, seconds))
+        });
+        Row::relay(relay, then)
+    });
     let sinks = status.sinks.iter().map(|sink| {
         let then = before.and_then(|(before, seconds)| {
             let then = before.sinks.iter().find(|then| then.name == sink.name)?;
@@ -38,7 +45,7 @@ pub(super) fn rows(status: &Status, before: Option<(&Status, f64)>) -> Vec<Row> 
         });
         Row::sink(sink, then)
     });
-    sources.chain(sinks).collect()
+    sources.chain(relays).chain(sinks).collect()
 }
 
 impl Row {
@@ -51,6 +58,17 @@ impl Row {
             events: source.emitted,
             gone: source.lost + source.rate_limited,
             ..Self::of(&source.name, &source.health)
+        }
+    }
+
+    fn relay(relay: &RelayStatus, before: Option<(u64, f64)>) -> Self {
+        Self {
+            rate: before.map(|before| rate(relay.emitted, before)),
+            events: relay.emitted,
+            lag_events: Some(relay.lag_events),
+            lag_age_seconds: Some(relay.lag_age_seconds).filter(|_| relay.lag_events > 0),
+            gone: relay.lost + relay.discarded,
+            ..Self::of(&relay.name, &relay.health)
         }
     }
 

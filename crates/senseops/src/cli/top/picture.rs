@@ -49,19 +49,21 @@ impl Picture {
             )),
             (None, None) => Span::raw(format!(", up {}, q ends this", span(self.status.uptime_seconds))),
         };
-        Line::from(vec![" sos ".black().on_green(), format!(" {} ", self.status.version).into(), ready, rest])
+        let program = format!(" {} ", self.status.program);
+        Line::from(vec![program.black().on_green(), format!(" {} ", self.status.version).into(), ready, rest])
     }
 
     fn render_journal(&self, area: Rect, buffer: &mut Buffer) {
         let journal = &self.status.journal;
-        let place = match (&journal.path, &journal.failure) {
-            (_, Some(failure)) => format!(" journal: {} ", harmless(failure)),
+        let trouble = journal.failure.as_ref().or(journal.unreadable.as_ref());
+        let place = match (&journal.path, trouble) {
+            (_, Some(trouble)) => format!(" journal: {} ", harmless(trouble)),
             (Some(path), None) => format!(" journal in {path} "),
             (None, None) => " journal in memory ".to_owned(),
         };
         let label =
             format!("{} events wait, {} of {}", journal.events, size(journal.bytes), size(journal.max_bytes));
-        let colour = if journal.failure.is_some() { Color::Red } else { Color::Cyan };
+        let colour = if trouble.is_some() { Color::Red } else { Color::Cyan };
         Gauge::default()
             .block(Block::bordered().title(place))
             .ratio(share(journal.bytes, journal.max_bytes))
@@ -85,7 +87,7 @@ impl Picture {
         let header = Row::HEADER.iter().zip([0].into_iter().chain(WIDTHS).chain([0]));
         let header = widgets::Row::new(header.map(|(title, width)| aligned(title, title, width))).bold();
         let rows = rows.into_iter().take(shown).map(|row| cells(row.clone()));
-        let title = format!(" sources and sinks{more} ");
+        let title = format!(" sources, relays and sinks{more} ");
         Table::new(rows, widths).header(header).block(Block::bordered().title(title)).render(area, buffer);
     }
 }
@@ -127,6 +129,7 @@ mod tests {
     #[test]
     fn a_picture_shows_the_journal_and_every_component() {
         let status = Status {
+            program: "sos".into(),
             version: "1.2.3".into(),
             uptime_seconds: 300.0,
             journal: JournalStatus {
@@ -157,7 +160,7 @@ mod tests {
         ┌ journal in memory ─────────────────────────────────────────────────────────────────────────────────────────┐
         │███████████████████████████         7 events wait, 64.0 MiB of 256.0 MiB                                    │
         └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
-        ┌ sources and sinks ─────────────────────────────────────────────────────────────────────────────────────────┐
+        ┌ sources, relays and sinks ─────────────────────────────────────────────────────────────────────────────────┐
         │component        events  rate/s   waiting     age    lost  last success state                               │
         │udp.users          1200                                 0               starting                            │
         │influx.main        1193                 7    12 s       0      12 s ago failing: connection refused         │
@@ -168,7 +171,7 @@ mod tests {
         ┌ journal in memory ─────────────────────────────────────────────────────────────────────────────────────────┐
         │███████████████████████████         7 events wait, 64.0 MiB of 256.0 MiB                                    │
         └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
-        ┌ sources and sinks, 1 more do not fit ──────────────────────────────────────────────────────────────────────┐
+        ┌ sources, relays and sinks, 1 more do not fit ──────────────────────────────────────────────────────────────┐
         │component        events  rate/s   waiting     age    lost  last success state                               │
         │influx.main        1193                 7    12 s       0      12 s ago failing: connection refused         │
         └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘

@@ -1,20 +1,34 @@
 //! Whatever was once written must be read for ever.
 
-use proptest::prelude::*;
-use senseops_core::{Shape, Text};
+use std::sync::Arc;
 
+use proptest::prelude::*;
+use prost::Message;
+use senseops_core::{
+    Body, Chunk, Event, EventId, Fields, Kind, LabelSet, Level, Name, Record, Severity, State, Text,
+    Timestamp, Value,
+};
+
+use self::message::{
+    BodyMessage, ChunkMessage, EventMessage, FieldMessage, FieldsMessage, RecordMessage, StateMessage,
+};
 use super::*;
+use crate::MAX_DEPTH;
+use crate::any_event::any_event;
+
+#[path = "message.rs"]
+mod message;
 
 const FIXTURE: &[u8] = include_bytes!("../../tests/fixtures/chunk-1.bin");
 
-fn encode(chunk: &Chunk) -> Vec<u8> {
+fn encoded(chunk: &Chunk) -> Vec<u8> {
     let mut bytes = Vec::new();
-    EventCodec.encode(chunk, &mut bytes);
+    encode(chunk, &mut bytes);
     bytes
 }
 
 fn error_of(message: &ChunkMessage) -> String {
-    let error = EventCodec.decode(&message.encode_to_vec()).unwrap_err();
+    let error = decode(&message.encode_to_vec()).unwrap_err();
     error.to_string()
 }
 
@@ -24,7 +38,7 @@ fn comparable(chunk: &Chunk) -> (Name, Vec<Event>) {
         match of {
             Value::Float(float) if float.is_nan() => Value::from(format!("{:x}", float.to_bits())),
             Value::List(values) => Value::List(values.iter().map(value).collect()),
-            Value::Map(of) => Value::Map(fields(of)),
+            Value::Map(of) => Value::from(fields(of)),
             Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) | Value::Text(_) | _ => {
                 of.clone()
             }
@@ -70,7 +84,7 @@ fn everything() -> Chunk {
             .with("text", "short")
             .with("long_text", "a text that does not fit into twenty-four bytes: äöü €")
             .with("empty_text", "")
-            .with("list", vec![Value::from("a"), Value::from(2), Value::List(vec![Value::from(0.25)])])
+            .with("list", vec![Value::from("a"), Value::from(2), Value::from(vec![Value::from(0.25)])])
             .with("empty_list", Vec::new())
             .with(
                 "map",
@@ -98,40 +112,45 @@ fn everything() -> Chunk {
         let time = Timestamp::from_nanos(1_700_000_000_000_000_000 + i64::try_from(index).unwrap());
         Event { id, ..Event::new(kind, labels, body).at(time) }
     });
-    Chunk { source: "healthcheck.qlik.server1".into(), target: None, events: events.collect() }
+    Chunk::new("healthcheck.qlik.server1", events.collect::<Vec<_>>())
 }
 
 #[test]
 fn what_the_first_version_wrote_is_read_for_ever() {
-    let chunk = EventCodec.decode(FIXTURE).unwrap();
+    let chunk = decode(FIXTURE).unwrap();
     assert_eq!(comparable(&chunk), comparable(&everything()));
+}
+
+#[test]
+fn the_same_chunk_is_the_same_bytes_for_ever() {
+    assert_eq!(encoded(&everything()), FIXTURE);
 }
 
 #[test]
 fn a_chunk_comes_back_as_it_was() {
     let chunk = everything();
-    assert_eq!(comparable(&EventCodec.decode(&encode(&chunk)).unwrap()), comparable(&chunk));
-    let empty = Chunk { source: "".into(), target: None, events: Arc::new([]) };
-    assert_eq!(comparable(&EventCodec.decode(&encode(&empty)).unwrap()), comparable(&empty));
+    assert_eq!(comparable(&decode(&encoded(&chunk)).unwrap()), comparable(&chunk));
+    let empty = Chunk::new("", []);
+    assert_eq!(comparable(&decode(&encoded(&empty)).unwrap()), comparable(&empty));
 }
 
 #[test]
 fn a_chunk_that_is_for_one_sink_stays_so() {
     let chunk = Chunk { target: Some("influx.main".into()), ..everything() };
-    assert_eq!(EventCodec.decode(&encode(&chunk)).unwrap().target.as_deref(), Some("influx.main"));
-    assert_eq!(EventCodec.decode(FIXTURE).unwrap().target, None);
+    assert_eq!(decode(&encoded(&chunk)).unwrap().target.as_deref(), Some("influx.main"));
+    assert_eq!(decode(FIXTURE).unwrap().target, None);
 }
 
 #[test]
 fn events_of_one_origin_share_their_labels_again() {
-    let chunk = EventCodec.decode(&encode(&everything())).unwrap();
+    let chunk = decode(&encoded(&everything())).unwrap();
     assert!(Arc::ptr_eq(&chunk.events[0].labels, &chunk.events[3].labels));
     assert!(!Arc::ptr_eq(&chunk.events[0].labels, &chunk.events[1].labels));
 }
 
 #[test]
 fn the_kinds_of_a_chunk_are_told_once_each() {
-    assert_eq!(EventCodec.kinds(&everything()), ["qlik.engine.health", "qlik.user_event", "target.up"]);
+    assert_eq!(kinds(&everything()), ["qlik.engine.health", "qlik.user_event", "target.up"]);
 }
 
 #[test]
@@ -140,19 +159,17 @@ fn many_events_share_names_kinds_and_labels() {
     let many = Chunk { events: one.events.iter().cycle().skip(2).take(5).cloned().collect(), ..one.clone() };
     let more = Chunk { events: many.events.iter().cycle().take(50).cloned().collect(), ..one };
     // 18 bytes of identity, 9 of time, and the texts.
-    assert!(encode(&more).len() < 70 * 50, "{}", encode(&more).len());
+    assert!(encoded(&more).len() < 70 * 50, "{}", encoded(&more).len());
 }
 
 #[test]
 fn what_is_nested_too_deep_is_kept_as_text() {
-    let nest = |value: Value, depth: usize| (0..depth).fold(value, |value, _| Value::List(vec![value]));
+    let nest = |value: Value, depth: usize| (0..depth).fold(value, |value, _| Value::from(vec![value]));
     let fields = Fields::default()
         .with("fits", nest(Value::from(1), MAX_DEPTH))
         .with("deep", nest(Value::from(2), 10 * MAX_DEPTH));
     let event = Event::new(Kind::new("n"), &Arc::default(), Body::Measurement(fields.clone()));
-    let chunk = EventCodec
-        .decode(&encode(&Chunk { source: "s".into(), target: None, events: Arc::new([event]) }))
-        .unwrap();
+    let chunk = decode(&encoded(&Chunk::new("s", [event]))).unwrap();
     let read = chunk.events[0].fields();
     assert_eq!(read.get("fits"), fields.get("fits"));
     assert_eq!(read.get("deep").unwrap().to_string(), fields.get("deep").unwrap().to_string());
@@ -182,51 +199,18 @@ fn what_a_newer_program_wrote_is_refused_and_not_misread() {
     assert_eq!(changed(&value), "no value in an event");
 }
 
-fn value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<u64>().prop_map(Value::from),
-        any::<u64>().prop_map(|bits| Value::from(f64::from_bits(bits))),
-        "\\PC{0,40}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 16, 4, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::vec(("[a-e]{1,2}", inner), 0..4).prop_map(|fields| Value::Map(
-                fields.into_iter().map(|(name, value)| (name.into(), value)).collect()
-            )),
-        ]
-    })
-}
-
-fn body() -> impl Strategy<Value = Body> {
-    let fields = proptest::collection::vec(("[a-e]{1,2}", value()), 0..5)
-        .prop_map(|fields| fields.into_iter().map(|(name, value)| (name.into(), value)).collect::<Fields>());
-    let shape = prop_oneof![Just(Shape::Measurement), Just(Shape::Record), Just(Shape::State)];
-    (shape, fields, "\\PC{0,40}").prop_map(|(shape, fields, message)| match shape {
-        Shape::Record => Body::Record(Record { severity: Severity::Error, message: message.into(), fields }),
-        Shape::State => Body::State(State { level: Level::Critical, message: message.into(), fields }),
-        Shape::Measurement | _ => Body::Measurement(fields),
-    })
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    let kind = prop_oneof![Just("a.b"), Just("a.c"), Just("d")].prop_map(Kind::new);
-    let labels = proptest::collection::btree_map("[a-c]", "\\PC{0,30}", 0..3);
-    (kind, labels, any::<i64>(), body()).prop_map(|(kind, labels, time, body)| {
-        Event::new(kind, &Arc::new(labels.into_iter().collect()), body).at(Timestamp::from_nanos(time))
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_chunk_comes_back_as_it_was(events in proptest::collection::vec(event(), 0..20), source in "\\PC{0,30}") {
-        let chunk = Chunk { source: source.into(), target: None, events: events.into() };
-        let read = EventCodec.decode(&encode(&chunk)).unwrap();
+    fn any_chunk_comes_back_as_it_was(events in proptest::collection::vec(any_event(), 0..20), source in "\\PC{0,30}") {
+        let chunk = Chunk::new(source, events);
+        let bytes = encoded(&chunk);
+        let read = decode(&bytes).unwrap();
         prop_assert_eq!(comparable(&read), comparable(&chunk));
+        // Any other reader and writer of protocol buffers has the same bytes for it.
+        let message = ChunkMessage::decode(bytes.as_slice()).unwrap();
+        prop_assert_eq!(message.encode_to_vec(), bytes);
     }
 
     #[test]
@@ -240,7 +224,7 @@ proptest! {
             bytes[at] ^= flip;
         }
         bytes.truncate(cut.index(FIXTURE.len() + 1));
-        if let Ok(chunk) = EventCodec.decode(&bytes) {
+        if let Ok(chunk) = decode(&bytes) {
             prop_assert!(chunk.events.len() <= bytes.len());
         }
     }

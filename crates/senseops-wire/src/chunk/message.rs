@@ -1,7 +1,4 @@
-//! The protobuf messages of chunks on disk.
-//!
-//! Journals outlive programs: a number that was ever used keeps its meaning, new fields take new numbers, and what is
-//! no longer written is still read. `index` means a place in one of the lists of [`ChunkMessage`].
+//! The messages of the format as another implementation of protocol buffers has them, to compare with.
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ChunkMessage {

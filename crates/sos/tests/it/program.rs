@@ -57,7 +57,7 @@ fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
       dead-letters  Look at events that targets refused, or try them again
       demo          Run a simulated Qlik Sense estate with a live picture; needs no server, file or
                     privilege
-      plugins       List the sources and sinks of this build
+      plugins       List the sources, relays and sinks of this build
       sample        Print a complete sample of a plugin's configuration
       version       Print the version
       completions   Print a completion script

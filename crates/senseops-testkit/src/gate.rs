@@ -12,14 +12,14 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// Passes on connections to a server while it is open. While it is shut there are none, and new ones end at once.
 #[derive(Debug)]
-pub struct Relay {
+pub struct Gate {
     address: SocketAddr,
     is_open: watch::Sender<bool>,
     passed: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
-impl Relay {
+impl Gate {
     /// A way to `server` on a free loopback port, shut at first.
     ///
     /// # Errors
@@ -30,7 +30,7 @@ impl Relay {
         let (is_open, opened) = watch::channel(false);
         let passed = Arc::new(AtomicU64::new(0));
         let serve = serve(listener, server, opened, Arc::clone(&passed));
-        #[expect(clippy::disallowed_methods, reason = "ends with the relay")]
+        #[expect(clippy::disallowed_methods, reason = "ends with the gate")]
         let task = tokio::spawn(serve);
         Ok(Self { address, is_open, passed, task })
     }
@@ -56,7 +56,7 @@ impl Relay {
     }
 }
 
-impl Drop for Relay {
+impl Drop for Gate {
     fn drop(&mut self) {
         // Takes the connections with it, since the task owns them.
         self.task.abort();
@@ -105,12 +105,12 @@ mod tests {
     #[tokio::test]
     async fn bytes_pass_only_while_it_is_open() {
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let relay = Relay::to(server.local_addr().unwrap()).await.unwrap();
-        let mut shut_out = TcpStream::connect(relay.address()).await.unwrap();
+        let gate = Gate::to(server.local_addr().unwrap()).await.unwrap();
+        let mut shut_out = TcpStream::connect(gate.address()).await.unwrap();
         assert_eq!(shut_out.read(&mut [0]).await.unwrap_or(0), 0);
 
-        relay.open();
-        let mut client = TcpStream::connect(relay.address()).await.unwrap();
+        gate.open();
+        let mut client = TcpStream::connect(gate.address()).await.unwrap();
         let (mut served, _) = server.accept().await.unwrap();
         client.write_all(b"in").await.unwrap();
         served.write_all(b"out").await.unwrap();
@@ -119,9 +119,9 @@ mod tests {
         client.read_exact(&mut answered).await.unwrap();
         assert_eq!((&asked, &answered), (b"in", b"out"));
 
-        relay.shut();
+        gate.shut();
         assert_eq!(client.read(&mut [0]).await.unwrap_or(0), 0);
         assert_eq!(served.read(&mut [0]).await.unwrap_or(0), 0);
-        assert_eq!(relay.passed(), 1);
+        assert_eq!(gate.passed(), 1);
     }
 }

@@ -57,10 +57,10 @@ fn configurations_do_not_show_secrets() {
         let config: C = serde_saphyr::from_str(table(plugin)).unwrap();
         assert_hidden(plugin, &format!("{config:?} {config:#?}"));
     }
-    shown::<senseops_source_healthcheck::HealthcheckConfig>("healthcheck");
-    shown::<senseops_sink_influx::InfluxConfig>("influx");
-    shown::<senseops_sink_mqtt::MqttConfig>("mqtt");
-    let web: senseops_web::WebConfig =
+    shown::<senseops::sources::healthcheck::HealthcheckConfig>("healthcheck");
+    shown::<senseops::sinks::influx::InfluxConfig>("influx");
+    shown::<senseops::sinks::mqtt::MqttConfig>("mqtt");
+    let web: senseops::web::WebConfig =
         serde_saphyr::from_str("{ token: canary, tls: { cert: a, key: b, passphrase: canary } }").unwrap();
     assert_hidden("web", &format!("{web:?}"));
 }

@@ -299,7 +299,7 @@ fn a_place_in_the_journal_is_shown_and_given_up_with_and_without_a_running_insta
     let table = |arguments: &[&str]| {
         let (code, stdout, stderr) = output(arguments);
         assert_eq!(code, 0, "{stderr}");
-        let rows = stdout.lines().skip_while(|line| !line.starts_with("sink ")).skip(1);
+        let rows = stdout.lines().skip_while(|line| !line.starts_with("reader ")).skip(1);
         let rows = rows.filter_map(|row| {
             let mut words = row.split_whitespace();
             Some(format!("{} {} {}", words.next()?, words.next()?, words.next()?))

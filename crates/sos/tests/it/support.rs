@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use senseops::{
-    Build, BuildError, Context, Handle, LabelSet, Pipeline, Plan, PlannedSource, Source, SourceError,
-    SourceFactory, SourceSpec, View, async_trait,
+    Build, BuildError, Context, Factory, Handle, LabelSet, Pipeline, Plan, Planned, Source, SourceError,
+    SourceSpec, View, async_trait,
 };
 use senseops_qlik::AppNames;
 use tokio::time::{sleep, timeout};
@@ -52,7 +52,7 @@ pub(crate) fn with_app_names(mut plan: Plan, names: &'static [(&'static str, &'s
         name: "app_names.fixture".into(),
         labels: LabelSet::default(),
         rate_limit: None,
-        components: vec![PlannedSource::single(FixedNames(names))],
+        components: vec![Planned::single(FixedNames(names))],
     });
     plan
 }
@@ -61,7 +61,7 @@ pub(crate) fn with_app_names(mut plan: Plan, names: &'static [(&'static str, &'s
 struct FixedNames(&'static [(&'static str, &'static str)]);
 
 #[async_trait]
-impl SourceFactory for FixedNames {
+impl Factory<Box<dyn Source>> for FixedNames {
     async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
         build
             .shared

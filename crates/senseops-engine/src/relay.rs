@@ -1,0 +1,241 @@
+//! Running one relay component: read the journal, let the relay look, emit what follows, remember where it was.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use senseops_core::host::Delivery;
+use senseops_core::settings::Span;
+use senseops_core::{Build, Chunk, Emitter, Event, Receipt, Relay, RelayError, Shutdown, Timestamp};
+use senseops_journal::{Journal, Reader};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
+use tracing::warn;
+
+use crate::backoff::Backoff;
+use crate::contained::{Contained, contained, told};
+use crate::counters::SourceCounters;
+use crate::sink::{Collect, Collected, Reached, Through, Wanted};
+use crate::supervise::{ContainedFactory, FIRST_RESTART, LONGEST_RESTART, RAN_WELL, follow_files, rebuild};
+use crate::watched::Watched;
+
+/// How often what a relay remembers is stored while events come. Its place in the journal moves then, too.
+const SAVE_INTERVAL: Duration = Duration::from_secs(1);
+/// The key of that in the state of the component.
+const KEY: &str = "relay";
+
+/// One relay component, ready to run.
+pub(crate) struct RelayRunner {
+    pub(crate) factory: ContainedFactory<Box<dyn Relay>>,
+    pub(crate) relay: Contained<Box<dyn Relay>>,
+    pub(crate) build: Build,
+    pub(crate) emitter: Emitter,
+    pub(crate) counters: Arc<SourceCounters>,
+    pub(crate) watched: Arc<Watched>,
+    pub(crate) journal: Journal<Chunk>,
+    pub(crate) reader: Reader<Chunk>,
+    pub(crate) wanted: Wanted,
+    pub(crate) interval: Option<Span>,
+}
+
+/// What a relay knew at a place in the journal.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Saved {
+    reached: Option<Reached>,
+    snapshot: Option<Value>,
+}
+
+/// What is done and not saved yet.
+#[derive(Default)]
+struct Unsaved {
+    through: Option<Through>,
+    receipts: Vec<Receipt>,
+    /// When it is saved.
+    due: Option<Instant>,
+}
+
+/// How a run of one instance ended.
+enum Ended {
+    Stopped,
+    Replaced(Contained<Box<dyn Relay>>),
+    Failed(String),
+}
+
+impl RelayRunner {
+    /// Runs the relay until `drain` is requested and it has seen everything, or `release` is: then the rest is left to
+    /// whoever reads the journal under this name next.
+    pub(crate) async fn run(mut self, drain: Shutdown, release: Shutdown) {
+        let mut backoff = Backoff::new(FIRST_RESTART, LONGEST_RESTART);
+        loop {
+            let started = Instant::now();
+            let reason = match self.run_instance(&drain, &release).await {
+                Ended::Stopped => return,
+                Ended::Replaced(relay) => {
+                    self.relay = relay;
+                    continue;
+                }
+                Ended::Failed(reason) => reason,
+            };
+            self.build.health.failing(reason);
+            if started.elapsed() >= RAN_WELL {
+                backoff.reset();
+            }
+            self.reader.rewind();
+            let rebuilt = rebuild(&**self.factory, &self.build, &self.watched, &mut backoff);
+            let rebuilt = release.unless_requested(drain.unless_requested(rebuilt)).await;
+            let Some(Some(rebuilt)) = rebuilt else { return };
+            self.counters.restarts.fetch_add(1, Ordering::Relaxed);
+            self.relay = rebuilt;
+        }
+    }
+
+    async fn run_instance(&mut self, drain: &Shutdown, release: &Shutdown) -> Ended {
+        let saved = saved(&self.build).await;
+        let Self { factory, relay, build, emitter, watched, journal, reader, wanted, interval, .. } = self;
+        if let Some(snapshot) = saved.snapshot {
+            let restored = contained(|| relay.restore(snapshot).map_err(|error| told(&error))).flatten();
+            if let Err(reason) = restored {
+                build.health.warning(format!("it begins anew, since it cannot go on where it was: {reason}"));
+            }
+        }
+        let mut next = pin!(follow_files(&***factory, build, watched));
+        let mut collect = Collect::new(wanted.clone(), &Delivery::default()).after(saved.reached);
+        let unsaved = Unsaved::default();
+        let mut work = Work { relay, build, emitter, journal, reached: saved.reached, unsaved };
+        let mut ticks = interval.map(ticks);
+        let replaced = loop {
+            let done = tokio::select! {
+                biased;
+                () = release.requested() => break None,
+                () = at(work.unsaved.due) => work.save(reader).await,
+                () = tick(&mut ticks) => work.tick().await,
+                next = &mut next => break Some(next),
+                collected = collect.next(reader, drain) => match collected {
+                    Some(collected) => work.observe(collected).await,
+                    None => break None,
+                }
+            };
+            if let Err(reason) = done {
+                return Ended::Failed(reason);
+            }
+        };
+        match (work.save(reader).await, replaced) {
+            (Err(reason), _) => Ended::Failed(reason),
+            (Ok(()), None) => Ended::Stopped,
+            (Ok(()), Some(relay)) => {
+                // What was collected and not observed comes again.
+                reader.rewind();
+                Ended::Replaced(relay)
+            }
+        }
+    }
+}
+
+/// What was saved last. What cannot be read is as good as nothing.
+async fn saved(build: &Build) -> Saved {
+    match build.state.load(KEY).await {
+        Ok(saved) => saved.unwrap_or_default(),
+        Err(error) => {
+            warn!(component = build.component, error = told(&error), "relay begins anew");
+            Saved::default()
+        }
+    }
+}
+
+/// An instance at work.
+struct Work<'a> {
+    relay: &'a mut Contained<Box<dyn Relay>>,
+    build: &'a Build,
+    emitter: &'a Emitter,
+    journal: &'a Journal<Chunk>,
+    reached: Option<Reached>,
+    unsaved: Unsaved,
+}
+
+impl Work<'_> {
+    async fn observe(&mut self, Collected { batch, through }: Collected) -> Result<(), String> {
+        if !batch.is_empty() {
+            self.emit(|relay, out| relay.observe(&batch, out)).await?;
+            self.build.health.works();
+        }
+        self.unsaved.through = through.or(self.unsaved.through);
+        self.later();
+        Ok(())
+    }
+
+    async fn tick(&mut self) -> Result<(), String> {
+        self.emit(|relay, out| relay.tick(Timestamp::now(), out)).await?;
+        self.build.health.works();
+        Ok(())
+    }
+
+    /// Emits what the relay adds. If it fails, what it has added by then counts all the same.
+    async fn emit(
+        &mut self,
+        look: impl FnOnce(&mut Box<dyn Relay>, &mut Vec<Event>) -> Result<(), RelayError>,
+    ) -> Result<(), String> {
+        let mut out = Vec::new();
+        let looked = contained(|| look(self.relay, &mut out).map_err(|error| told(&error))).flatten();
+        if !out.is_empty() {
+            self.unsaved.receipts.push(self.emitter.emit(out).await);
+            self.later();
+        }
+        looked
+    }
+
+    /// Stores what the relay knows, once what it emitted is stored, and moves on in the journal.
+    async fn save(&mut self, reader: &mut Reader<Chunk>) -> Result<(), String> {
+        self.unsaved.due = None;
+        for receipt in self.unsaved.receipts.drain(..) {
+            receipt.outcome_now().await;
+        }
+        if self.journal.status().failure.is_some() {
+            // What is in memory only may be lost, and must not be behind the place where it goes on.
+            self.later();
+            return Ok(());
+        }
+        let snapshot = contained(|| self.relay.snapshot().map_err(|error| told(&error))).flatten()?;
+        let reached = self.unsaved.through.map(Reached::from).or(self.reached);
+        if snapshot.is_some()
+            && let Err(error) = self.build.state.store(KEY, &Saved { reached, snapshot }).await
+        {
+            self.build.health.warning(told(&error));
+            self.later();
+            return Ok(());
+        }
+        self.reached = reached;
+        if let Some(Through { position, .. }) = self.unsaved.through.take() {
+            reader.commit(position);
+        }
+        Ok(())
+    }
+
+    /// There is something to save.
+    fn later(&mut self) {
+        self.unsaved.due.get_or_insert_with(|| Instant::now() + SAVE_INTERVAL);
+    }
+}
+
+fn ticks(every: Span) -> Interval {
+    let mut ticks = interval_at(Instant::now() + every.get(), every.get());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Returns at the next tick; without ticks, never.
+async fn tick(ticks: &mut Option<Interval>) {
+    match ticks {
+        Some(ticks) => _ = ticks.tick().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns then; without a time, never.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
