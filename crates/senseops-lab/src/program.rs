@@ -29,6 +29,9 @@ const RUNNING_WITHIN: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long it may take that something happens at all, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(10);
+/// Any free port, for a source; [`Sos::udp`] tells which.
+pub(crate) const ANY_PORT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 /// The table that a configuration needs for [`Sos::status`].
 pub(crate) const WEB: &str = "web: { listen: '127.0.0.1:0' }\n";
 
@@ -125,6 +128,11 @@ impl Sos {
         self.said()
             .web()
             .ok_or_else(|| "it does not listen for http; the configuration needs a table `web`".into())
+    }
+
+    /// Where its source listens for datagrams, as it has logged.
+    pub(crate) fn udp(&self) -> Result<SocketAddr, BoxError> {
+        self.said().udp().ok_or_else(|| "no source listens for datagrams".into())
     }
 
     /// What it tells of itself, at `/status`.

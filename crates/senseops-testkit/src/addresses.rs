@@ -3,7 +3,7 @@
 //! Whatever can be told to listen on port 0 should be, and asked where it does.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpSocket;
 
@@ -34,15 +34,6 @@ impl Reserved {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
-}
-
-/// A UDP address on loopback that was free a moment ago. Another process may take it before it is used, so this is only
-/// for programs that cannot tell where they listen.
-///
-/// # Errors
-/// When there is no free port.
-pub fn unreserved_udp_address() -> io::Result<SocketAddr> {
-    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
 /// A socket that is bound but does not listen: connections to it are refused.

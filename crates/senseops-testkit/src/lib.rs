@@ -43,7 +43,7 @@ mod sink_contract;
 mod sockets;
 mod source_contract;
 
-pub use addresses::{Reserved, unreserved_udp_address};
+pub use addresses::Reserved;
 pub use collector::{Collector, TooFew};
 pub use context::{TestContext, context};
 pub use contract::{Broken, Kept, Skipped};

@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use senseops_core::BoxError;
 use senseops_sim::{Amount, Mix, UserEvents, send};
-use senseops_testkit::unreserved_udp_address;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::{Bench, evenly, to_f64};
-use crate::program::{Ended, PATIENCE, Sos, WEB};
+use crate::program::{ANY_PORT, Ended, PATIENCE, Sos, WEB};
 
 /// How many different datagrams the load cycles through.
 const DATAGRAMS: usize = 5_000;
@@ -85,12 +84,12 @@ impl Loaded {
             Journal::InMemory => String::new(),
             Journal::OnDisk => format!("state_dir: '{}', ", dir.path().display()),
         };
-        let listen = unreserved_udp_address()?;
         let yaml = format!(
             "{WEB}pipeline: {{ {state}journal: {{ {journal_settings} }} }}\n\
-             sources: {{ udp: {{ bench: {{ listen: '{listen}', allow: [ 127.0.0.1 ] }} }} }}\n{sinks}"
+             sources: {{ udp: {{ bench: {{ listen: '{ANY_PORT}', allow: [ 127.0.0.1 ] }} }} }}\n{sinks}"
         );
-        Ok(Self { sos: Sos::start(&bench.sos, &yaml)?, listen, _dir: dir })
+        let sos = Sos::start(&bench.sos, &yaml)?;
+        Ok(Self { listen: sos.udp()?, sos, _dir: dir })
     }
 
     /// Sends a load, waits until the target has it all or never will, and ends the program. `arrived` tells how many

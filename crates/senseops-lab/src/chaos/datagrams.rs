@@ -1,16 +1,15 @@
 //! Datagrams that nobody should send.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use senseops_core::BoxError;
 use senseops_sim::{Amount, send};
-use senseops_testkit::unreserved_udp_address;
 use tokio::time::sleep;
 
 use super::account::Account;
 use super::lab::{IN_MEMORY, Lab, Scene, influx, udp};
 use super::target::Target;
+use crate::program::ANY_PORT;
 
 /// The largest that UDP over IPv4 can carry.
 const LARGEST_BYTES: usize = 65_507;
@@ -47,12 +46,11 @@ pub(super) async fn largest(lab: &Lab) -> Result<Account, BoxError> {
 /// Sends them, and demands that each is received, refused or dropped by the kernel, and counted as that.
 async fn attack(lab: &Lab, datagrams: &[Vec<u8>], rate: u32, count: u64) -> Result<Account, BoxError> {
     let target = Target::start().await?;
-    let listen: SocketAddr = unreserved_udp_address()?;
-    let yaml = IN_MEMORY.to_owned() + &udp(listen, "") + &influx(&target.url(), "", "");
+    let yaml = IN_MEMORY.to_owned() + &udp(ANY_PORT, "") + &influx(&target.url(), "", "");
     let sos = Scene::new()?.start(&lab.sos, &yaml)?;
     sleep(Duration::from_secs(1)).await;
     let resident = sos.resident_mib()?;
-    let sent = send(datagrams, listen, rate, Amount::Count(count)).await?.datagrams;
+    let sent = send(datagrams, sos.udp()?, rate, Amount::Count(count)).await?.datagrams;
     sos.until("all datagrams are accounted for", |status| status.datagrams() >= sent).await?;
     let mut account = Account { resident: Some((resident, sos.resident_mib()?)), ..lab.account() };
     let lines = sos.lines();

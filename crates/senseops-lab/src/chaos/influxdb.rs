@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use senseops_core::BoxError;
 use senseops_sim::{Amount, Mix, UserEvents, send};
-use senseops_testkit::{Influxd, InfluxdOptions, unreserved_udp_address};
+use senseops_testkit::{Influxd, InfluxdOptions};
 use tokio::time::sleep;
 
 use super::account::Account;
 use super::lab::{Lab, RATE, Scene, caught_up, delivery, udp};
+use crate::program::ANY_PORT;
 
 /// The most that memory may grow by, in MiB.
 const GROWTH_MIB: f64 = 32.0;
@@ -33,13 +34,12 @@ pub(super) async fn away_on_disk(lab: &Lab) -> Result<Account, BoxError> {
 async fn outage(lab: &Lab, scene: &Scene, pipeline: &str) -> Result<Account, BoxError> {
     let mut influxd = Influxd::start(InfluxdOptions::default()).await?;
     let (warm, gone, after) = (lab.seconds(20, 3), lab.seconds(60, 5), lab.seconds(10, 1));
-    let listen = unreserved_udp_address()?;
     let (url, delivery) = (influxd.url(), delivery(""));
     let sink = format!("sinks: {{ influx: {{ main: {{ url: '{url}', database: chaos, {delivery} }} }} }}\n");
-    let sos = scene.start(&lab.sos, &(pipeline.to_owned() + &udp(listen, "") + &sink))?;
+    let sos = scene.start(&lab.sos, &(pipeline.to_owned() + &udp(ANY_PORT, "") + &sink))?;
 
     let datagrams: Vec<_> = UserEvents::new(7).mix(Mix::QSEOW_ONLY).take(DATAGRAMS).collect();
-    let load = send(&datagrams, listen, u32::try_from(RATE)?, Amount::For(warm + gone + after));
+    let load = send(&datagrams, sos.udp()?, u32::try_from(RATE)?, Amount::For(warm + gone + after));
     let mut account = lab.account();
     let drama = async {
         sleep(warm).await;

@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use senseops_core::BoxError;
 use senseops_sim::{Amount, send};
-use senseops_testkit::unreserved_udp_address;
 use tokio::select;
 use tokio::time::sleep;
 
 use super::account::Account;
 use super::lab::{Lab, RATE, Scene, influx, numbered, udp};
 use super::target::{NUMBERED_USER, Target};
-use crate::program::{Sos, Status};
+use crate::program::{ANY_PORT, Sos, Status};
 
 /// Numbers of one life of the program begin so far above those of the life before.
 const LIFE: u64 = 1_000_000_000;
@@ -83,12 +82,14 @@ fn read_stored(path: &Path) -> Result<Vec<RangeInclusive<u64>>, BoxError> {
 /// moment's worth of others may be missing, which nobody counts.
 pub(super) async fn datagrams(lab: &Lab) -> Result<Account, BoxError> {
     let (scene, target, kills) = (Scene::new()?, Target::start().await?, lab.pick(KILLS, SHORT_KILLS));
-    let listen = unreserved_udp_address()?;
-    let yaml = scene.on_disk("") + &udp(listen, "") + &influx(&target.url(), "", "");
+    // What the first life is given is where all of them listen, since senders do not change.
+    let mut listen = ANY_PORT;
+    let yaml = |listen| scene.on_disk("") + &udp(listen, "") + &influx(&target.url(), "", "");
     let mut account = lab.account();
     let mut promised = Vec::new();
     for life in 0..kills {
-        let sos = scene.start(&lab.sos, &yaml)?;
+        let sos = scene.start(&lab.sos, &yaml(listen))?;
+        listen = sos.udp()?;
         let Life { sent, durable, dropped } = live(sos, life, listen).await?;
         account.sent += sent;
         account.counted += dropped;
@@ -98,7 +99,7 @@ pub(super) async fn datagrams(lab: &Lab) -> Result<Account, BoxError> {
             promised.push(life * LIFE..=life * LIFE + last);
         }
     }
-    let sos = scene.start(&lab.sos, &yaml)?;
+    let sos = scene.start(&lab.sos, &yaml(listen))?;
     sos.until("everything is delivered", Status::is_idle).await?;
     let ended = sos.stop()?;
     let (arrivals, durable) = (target.arrivals(), count_of(&promised));

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use senseops_core::BoxError;
 use senseops_sim::{Amount, Mix, UserEvents, send};
-use senseops_testkit::unreserved_udp_address;
 use tokio::time::sleep;
 
 use super::account::Account;
 use super::lab::{Lab, RATE, Scene, influx, udp};
 use super::target::Target;
+use crate::program::ANY_PORT;
 
 const RELOADS: u64 = 100;
 const SHORT_RELOADS: u64 = 12;
@@ -22,16 +22,16 @@ const RELOADED: &str = "new configuration is in use";
 /// datagram that reached the socket is lost, and no event that waits.
 pub(super) async fn under_load(lab: &Lab) -> Result<Account, BoxError> {
     let (scene, target) = (Scene::new()?, Target::start().await?);
-    let (listen, reloads) = (unreserved_udp_address()?, lab.pick(RELOADS, SHORT_RELOADS));
+    let reloads = lab.pick(RELOADS, SHORT_RELOADS);
     let yaml = |turn: u64| {
         let (exclude, gzip) = if turn.is_multiple_of(2) { ("a", "on") } else { ("b", "off") };
-        let source = udp(listen, &format!(", exclude: [ {{ directory: nobody, user_id: {exclude} }} ]"));
+        let source = udp(ANY_PORT, &format!(", exclude: [ {{ directory: nobody, user_id: {exclude} }} ]"));
         scene.on_disk("") + &source + &influx(&target.url(), &format!(", gzip: {gzip}"), "")
     };
     let sos = scene.start(&lab.sos, &yaml(0))?;
     let datagrams: Vec<_> = UserEvents::new(7).mix(Mix::QSEOW_ONLY).take(1_000).collect();
     let time = INTERVAL * u32::try_from(reloads)? + Duration::from_secs(2);
-    let load = send(&datagrams, listen, u32::try_from(RATE)?, Amount::For(time));
+    let load = send(&datagrams, sos.udp()?, u32::try_from(RATE)?, Amount::For(time));
     let drama = async {
         sleep(Duration::from_secs(1)).await;
         let resident = sos.resident_mib()?;

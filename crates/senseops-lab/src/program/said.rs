@@ -15,6 +15,7 @@ pub(super) struct Said {
     messages: BTreeMap<String, u64>,
     tail: VecDeque<String>,
     web: Option<SocketAddr>,
+    udp: Option<SocketAddr>,
     ended: Ended,
 }
 
@@ -46,8 +47,12 @@ impl Said {
         let fields = said.get("fields").unwrap_or(&Value::Null);
         if let Some(message) = fields.get("message").and_then(Value::as_str) {
             *self.messages.entry(message.to_owned()).or_default() += 1;
-            if message == "listening for http" {
-                self.web = fields.get("address").and_then(Value::as_str).and_then(|text| text.parse().ok());
+            let text = |key: &str| fields.get(key).and_then(Value::as_str);
+            let address = || text("address").and_then(|address| address.parse().ok());
+            match message {
+                "listening for http" => self.web = address(),
+                "listening" if text("protocol") == Some("udp") => self.udp = address(),
+                _ => {}
             }
             self.ended.take(message, fields);
         }
@@ -68,6 +73,11 @@ impl Said {
     /// Where it listens for HTTP.
     pub(super) fn web(&self) -> Option<SocketAddr> {
         self.web
+    }
+
+    /// Where a source listens for datagrams; the last one that began to.
+    pub(super) fn udp(&self) -> Option<SocketAddr> {
+        self.udp
     }
 
     pub(super) fn ended(&self) -> Ended {

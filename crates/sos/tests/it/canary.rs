@@ -7,8 +7,7 @@ use std::fmt::Debug;
 use senseops::builtin;
 use serde::de::DeserializeOwned;
 
-use crate::launch::{Logged, config, free_tcp, http, output, sos};
-use crate::support::free_udp;
+use crate::launch::{ANY, Logged, config, free_tcp, http, output, sos};
 
 const CANARY: &str = "canary";
 
@@ -108,12 +107,12 @@ fn what_is_wrong_with_a_configuration_is_told_without_its_secrets() {
 #[test]
 fn a_running_program_does_not_show_secrets() {
     let dir = tempfile::tempdir().unwrap();
-    let (web, udp) = (free_tcp(), free_udp());
+    let web = free_tcp();
     let token = dir.path().join("token");
     std::fs::write(&token, "canary\n").unwrap();
     let yaml = format!(
         "pipeline: {{ shutdown_timeout: 1s }}\nweb: {{ listen: '{web}', token: {{ file: {token:?} }} }}\n\
-         sources: {{ udp: {{ x: {{ listen: '{udp}', allow: [ 127.0.0.1 ] }} }}, healthcheck: {{ x: {} }} }}\n\
+         sources: {{ udp: {{ x: {{ listen: '{ANY}', allow: [ 127.0.0.1 ] }} }}, healthcheck: {{ x: {} }} }}\n\
          sinks: {{ influx: {{ x: {} }}, mqtt: {{ x: {} }} }}\n",
         table("healthcheck").replace("tls: { cert: a.pem, key: b.pem, passphrase: canary }, ", ""),
         table("influx"),
@@ -122,7 +121,7 @@ fn a_running_program_does_not_show_secrets() {
     let path = config(dir.path(), &yaml);
     let mut program = Logged::start(&mut sos(&["-vv", "run", "-c", &path]));
     let datagram = b"/qseow-proxy-session/;sense1;Start session;LAB;anna;HubAccess;;hello";
-    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().send_to(datagram, udp).unwrap();
+    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().send_to(datagram, program.udp()).unwrap();
     let failing = |text: &str, component: &str| {
         text.lines().any(|line| line.contains("component is failing") && line.contains(component))
     };
@@ -146,15 +145,14 @@ fn a_running_program_does_not_show_secrets() {
 fn what_a_refused_datagram_says_is_logged_for_those_who_debug_only() {
     for (verbosity, is_shown) in [(None, false), (Some("-v"), true)] {
         let dir = tempfile::tempdir().unwrap();
-        let udp = free_udp();
         let yaml = format!(
-            "sources: {{ udp: {{ x: {{ listen: '{udp}', allow: [ 127.0.0.1 ] }} }} }}\nsinks: {{ console: {{ out: {{}} }} }}\n"
+            "sources: {{ udp: {{ x: {{ listen: '{ANY}', allow: [ 127.0.0.1 ] }} }} }}\nsinks: {{ console: {{ out: {{}} }} }}\n"
         );
         let path = config(dir.path(), &yaml);
         let arguments: Vec<_> = verbosity.into_iter().chain(["run", "-c", &path]).collect();
         let mut program = Logged::start(&mut sos(&arguments));
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.send_to(b"no user event, but a canary\n", udp).unwrap();
+        socket.send_to(b"no user event, but a canary\n", program.udp()).unwrap();
         let line = program.wait_for("datagram refused");
         assert!(line.contains("WARN") && line.contains("component=\"udp.x\""), "{line}");
         assert!(line.contains("reason=\"unknown_type\" sender=127.0.0.1 count=1"), "{line}");

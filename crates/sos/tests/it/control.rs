@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -11,9 +11,11 @@ use senseops_sim::{Certificate, Pki};
 use senseops_testkit::{Answer, HttpTarget};
 use serde_json::Value;
 
-use crate::launch::{Logged, Running, config, free_tcp, http, output, output_of, sos};
-use crate::support::{LONGEST, free_udp};
+use crate::launch::{ANY, Logged, Running, config, free_tcp, http, output, output_of, sos};
+use crate::support::LONGEST;
 
+/// Any port of an address that is not that of [`ANY`].
+const OTHER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), 0);
 const LOGIN: &[u8] = b"/qseow-proxy-session/;sense1;Start session;LAB;anna;HubAccess;;hello";
 
 /// A source at `listen`, whatever else there is.
@@ -26,8 +28,10 @@ fn printing(web: SocketAddr, udp: SocketAddr) -> String {
     format!("web: {{ listen: '{web}' }}\n{}sinks: {{ console: {{ out: {{}} }} }}\n", source(udp))
 }
 
-fn send(to: SocketAddr) {
-    UdpSocket::bind("127.0.0.1:0").unwrap().send_to(LOGIN, to).unwrap();
+/// Sends an event to the source of the program that is looked into at `web`.
+fn send(web: SocketAddr) {
+    let to = &status(web)["listeners"][0]["address"];
+    UdpSocket::bind("127.0.0.1:0").unwrap().send_to(LOGIN, to.as_str().unwrap()).unwrap();
 }
 
 fn status(web: SocketAddr) -> Value {
@@ -50,7 +54,7 @@ fn until(web: SocketAddr, done: impl Fn(&Value) -> bool) {
 #[test]
 fn a_reload_takes_what_is_good_and_leaves_all_as_it_is_when_something_is_bad() {
     let dir = tempfile::tempdir().unwrap();
-    let (web, first, second) = (free_tcp(), free_udp(), free_udp());
+    let (web, first, second) = (free_tcp(), ANY, OTHER);
     let path = config(dir.path(), &printing(web, first));
     let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
     let url = format!("http://{web}");
@@ -61,22 +65,22 @@ fn a_reload_takes_what_is_good_and_leaves_all_as_it_is_when_something_is_bad() {
     config(dir.path(), &printing(web, second));
     let (code, stdout, _) = output(&["reload", "--url", &url]);
     assert_eq!((code, stdout.as_str()), (0, "restarted sources.udp.users; 1 unchanged\n"));
-    send(second);
+    send(web);
     until(web, |status| status["sinks"][0]["delivered"] == 1);
 
     config(dir.path(), &printing(web, second).replace("allow", "alow"));
     let (code, _, stderr) = output(&["reload", "--url", &url]);
     assert_eq!(code, 3);
-    let stderr = stderr.replace(&path, "sos.yaml").replace(&second.to_string(), "ADDRESS");
+    let stderr = stderr.replace(&path, "sos.yaml");
     assert_snapshot!(stderr, @"
-    sos: sos.yaml:2:55: sources.udp.users.alow: unknown key; did you mean `allow`?
-        2 | sources: { udp: { users: { listen: 'ADDRESS', alow: [ 127.0.0.1 ] } } }
-          |                                                       ^^^^
+    sos: sos.yaml:2:51: sources.udp.users.alow: unknown key; did you mean `allow`?
+        2 | sources: { udp: { users: { listen: '127.0.0.2:0', alow: [ 127.0.0.1 ] } } }
+          |                                                   ^^^^
     ");
     let logged = program.wait_for("alow").replace(&path, "sos.yaml");
     assert!(logged.contains("sos.yaml:2:"), "{logged}");
     program.wait_for("everything goes on as before");
-    send(second);
+    send(web);
     until(web, |status| status["sinks"][0]["delivered"] == 2);
 
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -84,7 +88,7 @@ fn a_reload_takes_what_is_good_and_leaves_all_as_it_is_when_something_is_bad() {
     let (code, _, stderr) = output(&["reload", "--url", &url]);
     assert_eq!(code, 3);
     assert!(stderr.contains("sources.udp.users.listen: cannot listen on"), "{stderr}");
-    send(second);
+    send(web);
     until(web, |status| status["sinks"][0]["delivered"] == 3);
     assert_eq!(program.stop(), 0);
     assert!(program.text.contains("sos has stopped emitted=3 lost=0 rate_limited=0"), "{}", program.text);
@@ -93,13 +97,13 @@ fn a_reload_takes_what_is_good_and_leaves_all_as_it_is_when_something_is_bad() {
 #[test]
 fn a_hangup_reloads_and_does_not_stop() {
     let dir = tempfile::tempdir().unwrap();
-    let (web, first, second) = (free_tcp(), free_udp(), free_udp());
+    let (web, first, second) = (free_tcp(), ANY, OTHER);
     let path = config(dir.path(), &printing(web, first));
     let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
     config(dir.path(), &printing(web, second));
     program.signal("HUP");
     program.wait_for("new configuration is in use");
-    send(second);
+    send(web);
     until(web, |status| status["sinks"][0]["delivered"] == 1);
     assert_eq!(program.stop(), 0);
 }
@@ -107,21 +111,21 @@ fn a_hangup_reloads_and_does_not_stop() {
 #[test]
 fn a_changed_file_is_reloaded_when_it_is_watched() {
     let dir = tempfile::tempdir().unwrap();
-    let (web, first, second) = (free_tcp(), free_udp(), free_udp());
+    let (web, first, second) = (free_tcp(), ANY, OTHER);
     let path = config(dir.path(), &printing(web, first));
     let mut program = Logged::start(&mut sos(&["run", "--watch", "-c", &path]));
     config(dir.path(), "sources: [");
     program.wait_for("everything goes on as before");
     config(dir.path(), &printing(web, second));
     program.wait_for("new configuration is in use");
-    send(second);
+    send(web);
     until(web, |status| status["sinks"][0]["delivered"] == 1);
 }
 
 #[test]
 fn the_listener_follows_its_table() {
     let dir = tempfile::tempdir().unwrap();
-    let (web, elsewhere, udp) = (free_tcp(), free_tcp(), free_udp());
+    let (web, elsewhere, udp) = (free_tcp(), free_tcp(), ANY);
     let path = config(dir.path(), &printing(web, udp));
     let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
     config(dir.path(), &printing(elsewhere, udp));
@@ -153,7 +157,7 @@ fn the_listener_follows_its_table() {
 #[test]
 fn an_address_that_others_reach_needs_a_token() {
     let dir = tempfile::tempdir().unwrap();
-    let (port, udp) = (free_tcp().port(), free_udp());
+    let (port, udp) = (free_tcp().port(), ANY);
     let everywhere: SocketAddr = ([0, 0, 0, 0], port).into();
     let path = config(dir.path(), &printing(everywhere, udp));
     let (code, _, stderr) = output(&["check", "-c", &path]);
@@ -201,7 +205,7 @@ fn an_address_that_others_reach_needs_a_token() {
 fn without_a_token_web_pages_and_proxies_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let web = free_tcp();
-    let path = config(dir.path(), &printing(web, free_udp()));
+    let path = config(dir.path(), &printing(web, ANY));
     let _program = Logged::start(&mut sos(&["run", "-c", &path]));
     for (request, header, expected) in [
         ("GET /status", "Host: localhost:8090", 200),
@@ -221,10 +225,10 @@ fn without_a_token_web_pages_and_proxies_are_refused() {
 #[test]
 fn top_shows_every_component() {
     let dir = tempfile::tempdir().unwrap();
-    let (web, udp) = (free_tcp(), free_udp());
+    let (web, udp) = (free_tcp(), ANY);
     let path = config(dir.path(), &printing(web, udp));
     let _program = Logged::start(&mut sos(&["run", "-c", &path]));
-    send(udp);
+    send(web);
     until(web, |status| status["sinks"][0]["delivered"] == 1);
     let (code, stdout, _) = output(&["top", "-c", &path]);
     assert_eq!(code, 0);
@@ -239,7 +243,7 @@ fn top_shows_every_component() {
 #[test]
 fn tap_shows_events_as_they_come() {
     let dir = tempfile::tempdir().unwrap();
-    let (web, udp) = (free_tcp(), free_udp());
+    let (web, udp) = (free_tcp(), ANY);
     let path = config(dir.path(), &printing(web, udp));
     let _program = Logged::start(&mut sos(&["run", "-c", &path]));
     let tap = |arguments: &[&str]| {
@@ -257,7 +261,7 @@ fn tap_shows_events_as_they_come() {
         let line = std::thread::scope(|scope| {
             let shown = scope.spawn(|| lines.next().unwrap().unwrap());
             while !shown.is_finished() {
-                send(udp);
+                send(web);
                 std::thread::yield_now();
             }
             shown.join().unwrap()
@@ -273,7 +277,7 @@ fn tap_shows_events_as_they_come() {
 #[test]
 fn a_place_in_the_journal_is_shown_and_given_up_with_and_without_a_running_instance() {
     let dir = tempfile::tempdir().unwrap();
-    let (web, udp) = (free_tcp(), free_udp());
+    let (web, udp) = (free_tcp(), ANY);
     let state = dir.path().join("state");
     let pipeline = format!("pipeline: {{ state_dir: {state:?}, shutdown_timeout: 1s }}\n");
     let yaml = |sinks: &[&str]| {
@@ -289,7 +293,7 @@ fn a_place_in_the_journal_is_shown_and_given_up_with_and_without_a_running_insta
     };
     let path = config(dir.path(), &yaml(&["a", "b", "c"]));
     let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
-    send(udp);
+    send(web);
     until(web, |status| status["journal"]["durable_events"] == 1);
     config(dir.path(), &yaml(&["c"]));
     assert_eq!(output(&["reload", "-c", &path]).0, 0);
@@ -332,7 +336,7 @@ fn a_listener_whose_address_is_taken_is_exit_code_4() {
     let dir = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let path = config(dir.path(), &printing(address, free_udp()));
+    let path = config(dir.path(), &printing(address, ANY));
     let (code, _, stderr) = output(&["-q", "run", "-c", &path]);
     assert_eq!(code, 4);
     assert_snapshot!(stderr.replace(&path, "sos.yaml").replace(&address.to_string(), "ADDRESS"), @"
@@ -348,8 +352,7 @@ fn a_file_of_the_listener_that_hangs_does_not_keep_the_program_from_stopping() {
     let dir = tempfile::tempdir().unwrap();
     let token = dir.path().join("token");
     assert!(Command::new("mkfifo").arg(&token).status().unwrap().success());
-    let yaml =
-        printing(free_tcp(), free_udp()).replacen("' }", &format!("', token: {{ file: {token:?} }} }}"), 1);
+    let yaml = printing(free_tcp(), ANY).replacen("' }", &format!("', token: {{ file: {token:?} }} }}"), 1);
     let path = config(dir.path(), &yaml);
     let mut program = Logged::begin(&mut sos(&["run", "-c", &path]));
     // Opened for reading once somebody opens it for writing: the program hangs there.
@@ -362,7 +365,7 @@ fn the_service_manager_hears_of_start_reload_progress_and_stop() {
     use std::os::unix::net::UnixDatagram;
 
     let dir = tempfile::tempdir().unwrap();
-    let (web, udp) = (free_tcp(), free_udp());
+    let (web, udp) = (free_tcp(), ANY);
     let path = config(dir.path(), &printing(web, udp));
     let name = dir.path().join("notify");
     let manager = UnixDatagram::bind(&name).unwrap();
@@ -403,7 +406,7 @@ fn over_tls_the_instance_is_found_by_its_configuration_or_by_its_authority() {
     let web = free_tcp();
     let yaml = |client_ca: &str| {
         let tls = format!("tls: {{ cert: {:?}, key: {:?}{client_ca} }}", server.cert, server.key);
-        printing(web, free_udp()).replacen("' }", &format!("', {tls} }}"), 1)
+        printing(web, ANY).replacen("' }", &format!("', {tls} }}"), 1)
     };
     let path = config(dir.path(), &yaml(""));
     let _program = Logged::start(&mut sos(&["run", "-c", &path]));
@@ -427,7 +430,7 @@ fn over_tls_the_instance_is_found_by_its_configuration_or_by_its_authority() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_target_refused_is_listed_shown_and_tried_again() {
     let dir = tempfile::tempdir().unwrap();
-    let (web, udp) = (free_tcp(), free_udp());
+    let (web, udp) = (free_tcp(), ANY);
     let target = HttpTarget::start().await.unwrap();
     let refusal = Answer::status(400.try_into().unwrap()).body(r#"{"error":"field type conflict"}"#);
     let refusal = refusal.header("x-influxdb-version", "1.8.10");
@@ -441,7 +444,7 @@ async fn what_a_target_refused_is_listed_shown_and_tried_again() {
     );
     let path = config(dir.path(), &yaml);
     let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
-    send(udp);
+    send(web);
     until(web, |status| status["sinks"][0]["dead_letters"] == 1);
 
     let (code, stdout, _) = output(&["dead-letters", "list", "-c", &path]);

@@ -8,7 +8,7 @@ mod mqtt;
 use senseops_sim::{Behaviour, Estate, EstateConfig};
 use serde_json::Value;
 
-use crate::support::{free_udp, plan, run, until, with_app_names};
+use crate::support::{listener, plan, run, until, with_app_names};
 
 const APPS: &[(&str, &str)] = &[
     ("1a1e4c6b-1f8b-4b1a-9d56-2a3b4c5d6e7f", "Sales, EMEA"),
@@ -81,9 +81,8 @@ impl<E> Row<E> {
 
     /// Runs it through a pipeline: the input comes as a datagram, and `sinks` get what becomes of it.
     async fn receive(&self, sinks: &str) {
-        let listen = free_udp();
         let yaml = format!(
-            "{sinks}sources: {{ udp: {{ users: {{ listen: '{listen}', allow: [ 127.0.0.1 ], labels: {{ qs_env: dev }}, \
+            "{sinks}sources: {{ udp: {{ users: {{ listen: '127.0.0.1:0', allow: [ 127.0.0.1 ], labels: {{ qs_env: dev }}, \
              exclude: [ {{ directory: LAB, user_id: testuser1 }} ] }} }} }}\n",
         );
         let received = |view: &senseops::View| {
@@ -91,7 +90,7 @@ impl<E> Row<E> {
         };
         run(with_app_names(plan(&yaml), APPS), async |handle| {
             let sender = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-            sender.send_to(self.input.as_str().unwrap().as_bytes(), listen).await.unwrap();
+            sender.send_to(self.input.as_str().unwrap().as_bytes(), listener(&handle)).await.unwrap();
             until(&handle, received).await;
         })
         .await;

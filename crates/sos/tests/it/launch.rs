@@ -1,7 +1,7 @@
 //! The program `sos` as a process of its own, and HTTP spoken by hand.
 
 use std::io::{BufRead, BufReader, Lines, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::Mutex;
@@ -28,6 +28,9 @@ pub(crate) fn config(dir: &Path, yaml: &str) -> String {
     std::fs::File::create(&path).unwrap().write_all(yaml.as_bytes()).unwrap();
     path.to_str().unwrap().to_owned()
 }
+
+/// Any free port; [`Logged::udp`] tells which.
+pub(crate) const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A TCP address that nobody else is given while these tests run.
 pub(crate) fn free_tcp() -> SocketAddr {
@@ -82,6 +85,13 @@ impl Logged {
             }
         }
         panic!("{text:?} was never logged, but\n{}", self.text);
+    }
+
+    /// Where its source listens, once it has said so.
+    pub(crate) fn udp(&self) -> SocketAddr {
+        let said = self.text.lines().find(|line| line.contains("listening") && line.contains("protocol=udp"));
+        let (_, address) = said.unwrap().rsplit_once("address=").unwrap();
+        address.parse().unwrap()
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -8,7 +8,7 @@ use senseops::{Body, Event, Fields, Kind, LabelSet, Outcome, Record, Severity, T
 use senseops_testkit::{Influxd, InfluxdOptions};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{free_udp, plan, run, until};
+use crate::support::{plan, run, until};
 
 const MAX_BYTES: u64 = 64 << 20;
 
@@ -22,9 +22,7 @@ fn numbered(number: i64) -> Event {
 }
 
 /// A configuration needs a source; these tests emit themselves, as a host program would.
-fn idle_source() -> String {
-    format!("sources: {{ udp: {{ idle: {{ listen: '{}', allow: [ 127.0.0.1 ] }} }} }}\n", free_udp())
-}
+const IDLE_SOURCE: &str = "sources: { udp: { idle: { listen: '127.0.0.1:0', allow: [ 127.0.0.1 ] } } }\n";
 
 /// Emits before InfluxDB is stopped, while it is away and when it is back, then asks it for everything.
 async fn restarted_under_load(journal: &str, checkpoint: Outcome) {
@@ -32,7 +30,7 @@ async fn restarted_under_load(journal: &str, checkpoint: Outcome) {
     let yaml = format!(
         "pipeline: {{ journal: {{ {journal}max_bytes: 64MiB }} }}\n{}\
          sinks: {{ influx: {{ target: {{ url: '{}', database: senseops, delivery: {{ retry: {{ max: 1s }} }} }} }} }}\n",
-        idle_source(),
+        IDLE_SOURCE,
         influxd.url()
     );
     let mut accepted = 0;
@@ -84,7 +82,7 @@ async fn of_a_mixed_chunk_only_the_point_that_influxdb_refuses_is_lost() {
     let influxd = Influxd::start(InfluxdOptions::default()).await.unwrap();
     let yaml = format!(
         "{}sinks: {{ influx: {{ target: {{ url: '{}', database: senseops }} }} }}\n",
-        idle_source(),
+        IDLE_SOURCE,
         influxd.url()
     );
     let conflicting = |number: i64| {

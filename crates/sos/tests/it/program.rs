@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 use insta::assert_snapshot;
 use senseops_testkit::{Influxd, InfluxdOptions};
 
-use crate::launch::{Running, config, output, sos};
-use crate::support::free_udp;
+use crate::launch::{Logged, Running, config, output, sos};
 
 #[test]
 fn plugins_are_listed() {
@@ -136,9 +135,8 @@ fn a_taken_port_is_exit_code_4_and_names_the_key() {
 async fn check_connect_tells_what_answers_and_what_does_not() {
     let influxd = Influxd::start(InfluxdOptions::default()).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let listen = free_udp();
     let yaml = format!(
-        "sources: {{ udp: {{ users: {{ listen: '{listen}', allow: [ 127.0.0.1 ] }} }} }}\n\
+        "sources: {{ udp: {{ users: {{ listen: '127.0.0.1:0', allow: [ 127.0.0.1 ] }} }} }}\n\
          sinks: {{ influx: {{ up: {{ url: '{}', database: senseops }}, down: {{ url: 'http://127.0.0.1:1', database: senseops }} }} }}\n",
         influxd.url()
     );
@@ -164,16 +162,18 @@ async fn check_connect_tells_what_answers_and_what_does_not() {
 #[test]
 fn a_datagram_comes_out_as_json_and_sigterm_ends_the_program_well() {
     let dir = tempfile::tempdir().unwrap();
-    let listen = free_udp();
-    let yaml = format!(
-        "sources: {{ udp: {{ users: {{ listen: '{listen}', allow: [ 127.0.0.1 ] }} }} }}\nsinks: {{ console: {{ out: {{ format: json }} }} }}\n"
-    );
-    let path = config(dir.path(), &yaml);
+    let yaml = "sources: { udp: { users: { listen: '127.0.0.1:0', allow: [ 127.0.0.1 ] } } }\n\
+        sinks: { console: { out: { format: json } } }\n";
+    let path = config(dir.path(), yaml);
     let mut command = sos(&["--log-format", "json", "run", "-c", &path]);
     let mut running = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     let mut log = BufReader::new(running.0.stderr.take().unwrap()).lines();
-    let started = log.find(|line| line.as_ref().unwrap().contains("pipeline is running"));
-    serde_json::from_str::<serde_json::Value>(&started.unwrap().unwrap()).unwrap();
+    let mut said = |message: &str| {
+        let line = log.find(|line| line.as_ref().unwrap().contains(message)).unwrap().unwrap();
+        serde_json::from_str::<serde_json::Value>(&line).unwrap()
+    };
+    let listen = said(r#""message":"listening""#)["fields"]["address"].as_str().unwrap().to_owned();
+    said("pipeline is running");
 
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     sender.send_to(b"/qseow-proxy-session/;sense1;Start session;LAB;anna;HubAccess;;hello", listen).unwrap();
@@ -225,23 +225,18 @@ fn the_exit_code_tells_the_truth_when_nobody_reads() {
 #[test]
 fn asked_twice_the_program_does_not_wait_for_a_target() {
     let dir = tempfile::tempdir().unwrap();
-    let listen = free_udp();
-    let yaml = format!(
-        "pipeline: {{ shutdown_timeout: 1m }}\nsources: {{ udp: {{ users: {{ listen: '{listen}', allow: [ 127.0.0.1 ] }} }} }}\nsinks: {{ influx: {{ down: {{ url: 'http://127.0.0.1:1', database: senseops }} }} }}\n"
-    );
-    let path = config(dir.path(), &yaml);
-    let mut command = sos(&["run", "-c", &path]);
-    let mut running = Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
-    let mut log = BufReader::new(running.0.stderr.take().unwrap()).lines();
-    let mut wait_for = |text: &str| assert!(log.any(|line| line.unwrap().contains(text)), "{text}");
-    wait_for("pipeline is running");
+    let yaml = "pipeline: { shutdown_timeout: 1m }\n\
+        sources: { udp: { users: { listen: '127.0.0.1:0', allow: [ 127.0.0.1 ] } } }\n\
+        sinks: { influx: { down: { url: 'http://127.0.0.1:1', database: senseops } } }\n";
+    let path = config(dir.path(), yaml);
+    let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-    sender.send_to(b"/qseow-proxy-session/;sense1;Start session;LAB;anna;HubAccess;;hello", listen).unwrap();
-    wait_for("component is failing");
-    let id = running.0.id().to_string();
+    let login = b"/qseow-proxy-session/;sense1;Start session;LAB;anna;HubAccess;;hello";
+    sender.send_to(login, program.udp()).unwrap();
+    program.wait_for("component is failing");
     for sign in ["pipeline is draining", "asked twice"] {
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-        wait_for(sign);
+        program.signal("INT");
+        program.wait_for(sign);
     }
-    assert_eq!(running.0.wait().unwrap().code(), Some(5));
+    assert_eq!(program.running.0.wait().unwrap().code(), Some(5));
 }

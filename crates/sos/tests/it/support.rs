@@ -1,5 +1,6 @@
 //! Pipelines from configuration, with what tests need to see.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use senseops::{
@@ -41,9 +42,9 @@ pub(crate) async fn run<Fut: Future<Output = ()>>(
     pipeline.run_until(work(handle)).await
 }
 
-/// A UDP address that was free a moment ago.
-pub(crate) fn free_udp() -> std::net::SocketAddr {
-    senseops_testkit::unreserved_udp_address().unwrap()
+/// Where the one listener of the pipeline is.
+pub(crate) fn listener(handle: &Handle) -> SocketAddr {
+    handle.view().listeners[0].address
 }
 
 /// Fills the pipeline's table of app names, as a source that asks the repository service will.
