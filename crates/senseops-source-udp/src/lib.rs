@@ -15,9 +15,11 @@
 
 mod allow;
 mod browser;
+mod bursts;
 mod code_page;
 mod config;
 mod exclude;
+mod looks;
 mod reception;
 mod refusals;
 mod source;

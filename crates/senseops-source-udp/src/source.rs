@@ -12,24 +12,20 @@ use senseops_core::{
     async_trait,
 };
 use thiserror::Error;
+use tokio::io::Interest;
 use tokio::select;
 use tokio::task::yield_now;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep};
 
 use crate::UdpConfig;
 use crate::allow::{self, AllowList, Names};
+use crate::bursts::Bursts;
 use crate::config::NO_ALLOW_LIST;
+use crate::looks::{Looks, Next};
 use crate::reception::Reception;
 
-/// No datagram is longer.
-const MAX_DATAGRAM: usize = 65_535;
 /// The most datagrams that are emitted together, and taken before other tasks get their turn.
 const MAX_CHUNK: usize = 1024;
-/// The shortest time between two looks at the socket. Under load, waking for each datagram would cost more than the
-/// datagram itself; so a look finds all that came in this time.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
-/// With a smaller buffer than this, every moment counts and looks are not delayed.
-const PATIENT_BUFFER: u64 = 1024 * 1024;
 /// What is taken at most after a stop was requested, so that a flood cannot keep the program from ending.
 const LAST_DATAGRAMS: usize = 100_000;
 /// For how long.
@@ -39,9 +35,12 @@ pub(crate) struct UdpSource {
     config: UdpConfig,
     address: SocketAddr,
     socket: UdpSocket,
+    /// The same socket, while we want to be woken: for as long as it is registered it wakes its runtime for each
+    /// datagram, whether anybody waits or not.
+    waking: Option<tokio::net::UdpSocket>,
     granted: u64,
     reception: Reception,
-    buffer: Vec<u8>,
+    bursts: Bursts,
     /// As many as the last chunk had: a guess at the next one.
     expected: usize,
     received: Counter,
@@ -89,9 +88,10 @@ impl UdpSource {
         Ok(Self {
             address: socket.local_addr().map_err(unreadable)?,
             socket,
+            waking: None,
             granted: u64::try_from(receive_buffer).unwrap_or(u64::MAX),
             reception: Reception::new(&config, build),
-            buffer: vec![0; MAX_DATAGRAM],
+            bursts: Bursts::new(),
             expected: 1,
             received: build.meter.counter("received", &[]),
             config,
@@ -104,9 +104,8 @@ impl UdpSource {
         cx: &Context,
         mut lookups: Pin<&mut impl Stream<Item = Names>>,
     ) -> Result<(), SocketError> {
-        let socket = self.socket.try_clone().and_then(tokio::net::UdpSocket::from_std);
-        let socket = socket.map_err(|source| self.failed("register", source))?;
-        let mut pauses = (self.granted >= PATIENT_BUFFER).then(pauses);
+        let mut looks = Looks::new(self.granted);
+        let (mut looked, mut next) = (Instant::now(), Next::WhenReadable);
         tell(&cx.health, self.condition());
 
         loop {
@@ -117,26 +116,48 @@ impl UdpSource {
                     self.reception.allow.set_names(names);
                     tell(&cx.health, self.condition());
                 }
-                ready = socket.readable() => {
-                    ready.map_err(|source| self.failed("wait for", source))?;
-                    let taken = self.take_chunk(&cx.emitter, |buffer| socket.try_recv_from(buffer))?;
-                    match &mut pauses {
-                        Some(pauses) if taken < MAX_CHUNK => { pauses.tick().await; }
-                        Some(_) | None => yield_now().await,
-                    }
+                waited = self.wait(next) => {
+                    waited?;
+                    let taken = self.take_chunk(&cx.emitter)?;
+                    let since = looked.elapsed();
+                    looked += since;
+                    next = looks.after(taken, taken == MAX_CHUNK, since);
                 }
             }
         }
     }
 
+    async fn wait(&mut self, next: Next) -> Result<(), SocketError> {
+        match next {
+            Next::Now => yield_now().await,
+            Next::In(pause) => {
+                self.waking = None;
+                sleep(pause).await;
+            }
+            Next::WhenReadable => self.readable().await.map_err(|source| self.failed("wait for", source))?,
+        }
+        Ok(())
+    }
+
+    async fn readable(&mut self) -> io::Result<()> {
+        let waking = match self.waking.take() {
+            Some(waking) => waking,
+            None => tokio::net::UdpSocket::from_std(self.socket.try_clone()?)?,
+        };
+        let waking = self.waking.insert(waking);
+        waking.readable().await?;
+        // All that is there is taken next, from the socket itself, so that only a later datagram wakes us again.
+        let _not_tried: io::Result<()> =
+            waking.try_io(Interest::READABLE, || Err(io::ErrorKind::WouldBlock.into()));
+        Ok(())
+    }
+
     /// Takes what the kernel has accepted by now, since nobody will send it again.
     async fn receive_rest(&mut self, emitter: &Emitter) -> Result<(), SocketError> {
-        let socket = self.socket.try_clone().map_err(|source| self.failed("use", source))?;
         let deadline = Instant::now() + LAST_TIME;
         let mut taken = 0;
         while taken < LAST_DATAGRAMS && Instant::now() < deadline {
-            // The runtime may not know yet that there is something to read, so the kernel is asked itself.
-            let chunk = self.take_chunk(emitter, |buffer| socket.recv_from(buffer))?;
+            let chunk = self.take_chunk(emitter)?;
             if chunk < MAX_CHUNK {
                 break;
             }
@@ -147,28 +168,20 @@ impl UdpSource {
     }
 
     /// Emits what can be received without waiting, at most [`MAX_CHUNK`] datagrams; gives how many they were.
-    fn take_chunk(
-        &mut self,
-        emitter: &Emitter,
-        mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
-    ) -> Result<usize, SocketError> {
+    fn take_chunk(&mut self, emitter: &Emitter) -> Result<usize, SocketError> {
         let mut events = Vec::with_capacity(self.expected);
         let mut taken = 0;
         let mut failure = None;
         while taken < MAX_CHUNK {
-            match receive(&mut self.buffer) {
-                Ok((length, sender)) => {
-                    let datagram = self.buffer.get(..length).unwrap_or_default();
-                    events.extend(self.reception.receive(datagram, sender.ip()));
-                    taken += 1;
+            let Self { bursts, socket, reception, .. } = self;
+            let show = |datagram: &[u8], sender| events.extend(reception.receive(datagram, sender));
+            match bursts.receive(socket, MAX_CHUNK - taken, show) {
+                Ok(burst) => {
+                    taken += burst.taken;
+                    if !burst.is_full {
+                        break;
+                    }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // Windows reports here that an earlier sender is gone; Unix, that a signal came.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
-                    ) => {}
                 Err(error) => {
                     failure = Some(self.failed("receive from", error));
                     break;
@@ -190,12 +203,6 @@ impl UdpSource {
     fn failed(&self, doing: &'static str, source: io::Error) -> SocketError {
         SocketError { doing, address: self.address, source }
     }
-}
-
-fn pauses() -> Interval {
-    let mut pauses = interval(BETWEEN_LOOKS);
-    pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    pauses
 }
 
 fn condition(allow: &AllowList, granted: u64, asked: Size) -> Condition {
