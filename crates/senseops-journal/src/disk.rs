@@ -40,6 +40,8 @@ pub(crate) struct Queue<C> {
     bytes: u64,
     /// What the writer has taken and not finished.
     writing: Option<Taken>,
+    /// Those who wait for all that was queued up to here.
+    joined: Vec<(Position, Settle)>,
 }
 
 struct Taken {
@@ -141,17 +143,29 @@ impl<C> From<Slot<C>> for Pending<C> {
 
 /// Tells everybody who waits for it the outcome. To be done where nobody waits for the lock.
 pub(crate) fn settle_all(settles: Vec<Settle>, outcome: Outcome) {
-    settles.into_iter().for_each(|settle| settle.settle(outcome));
+    for settle in settles {
+        settle.settle(outcome);
+    }
 }
 
 impl<C> Queue<C> {
     fn new() -> Self {
-        Self { waiting: VecDeque::new(), bytes: 0, writing: None }
+        Self { waiting: VecDeque::new(), bytes: 0, writing: None, joined: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, pending: Pending<C>) {
         self.bytes += pending.slot.bytes;
         self.waiting.push_back(pending);
+    }
+
+    /// Settles this with everything that is not on disk yet. Gives it back if there is nothing.
+    pub(crate) fn join(&mut self, settle: Settle) -> Option<Settle> {
+        match (self.waiting.back(), &mut self.writing) {
+            (Some(last), _) => self.joined.push((last.slot.at.position, settle)),
+            (None, Some(taken)) => taken.settles.push(settle),
+            (None, None) => return Some(settle),
+        }
+        None
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -186,7 +200,9 @@ impl<C> Queue<C> {
         }
         let mut taken: Vec<_> = self.waiting.drain(..count).collect();
         self.bytes -= sum;
-        let settles = taken.iter_mut().filter_map(|pending| pending.settle.take()).collect();
+        let mut settles: Vec<_> = taken.iter_mut().filter_map(|pending| pending.settle.take()).collect();
+        let last = taken.last().map(|last| last.slot.at.position);
+        settles.extend(self.joined.extract_if(.., |(at, _)| Some(*at) <= last).map(|(_, settle)| settle));
         self.writing = taken.first().map(|first| Taken { first: first.slot.at, bytes: sum, settles });
         taken
     }
@@ -204,6 +220,13 @@ impl<C> Queue<C> {
         {
             self.bytes -= pending.slot.bytes;
             passed.extend(self.waiting.pop_front().and_then(|pending| pending.settle));
+        }
+        let is_passed = |at: Position| position.is_none_or(|position| at < position);
+        let joined = self.joined.extract_if(.., |(at, _)| is_passed(*at)).map(|(_, settle)| settle);
+        match &mut self.writing {
+            // What was queued before them is still on its way.
+            Some(taken) => taken.settles.extend(joined),
+            None => passed.extend(joined),
         }
         passed
     }

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::files::Files;
 use crate::recent::Removed;
-use crate::state::State;
+use crate::state::{Packing, State};
 use crate::{Codec, DiskSettings, Lag, OpenError, Overflow, Reader, Wants, Writer, keeper, open};
 
 /// A bounded log with one cursor per reader. Cheap to clone; all clones are the same log.
@@ -120,6 +120,8 @@ pub(crate) struct Shared<C> {
     state: Mutex<State<C>>,
     /// Something was appended.
     pub appended: Notify,
+    /// As much was appended as a reader waits for.
+    pub plenty: Notify,
     /// Something needs less room.
     pub freed: Notify,
     /// There is work for the writer.
@@ -157,7 +159,7 @@ impl<C> Journal<C> {
     /// A journal in memory of which the [keeper](Self::keep) packs what waits for long.
     pub fn packed_in_memory(max_bytes: u64, codec: impl Codec<C>) -> Self {
         let mut state = State::in_memory(max_bytes);
-        state.packs = true;
+        state.packing = Packing::WhenTold;
         Self(Arc::new(Shared::new(state, None, Some(Arc::new(codec)))))
     }
 
@@ -195,9 +197,17 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
             self.0.chores.notify_one();
         }
         self.0.appended.notify_waiters();
+        if appended.wake_readers {
+            self.0.plenty.notify_waiters();
+        }
         // What was pushed out is dropped here, where nobody waits for the lock.
         drop(appended.evicted);
         appended.receipt
+    }
+
+    /// A receipt for everything that was appended before, whoever did that.
+    pub fn receipt(&self) -> Receipt {
+        self.0.lock().receipt()
     }
 
     /// Whether [`room`](Journal::room) would return at once.
@@ -318,6 +328,7 @@ impl<C> Shared<C> {
         Self {
             state: Mutex::new(state),
             appended: Notify::new(),
+            plenty: Notify::new(),
             freed: Notify::new(),
             work: Condvar::new(),
             chores: Condvar::new(),

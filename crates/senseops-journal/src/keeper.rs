@@ -10,6 +10,7 @@ use crate::block::Block;
 use crate::disk::settle_all;
 use crate::journal::Shared;
 use crate::recent::Slot;
+use crate::state::Packing;
 
 /// How long the disk may take for a turn of the writer. Then what waits for it is in memory only, as if the disk had
 /// failed: whoever waits is told, and intake goes on.
@@ -47,6 +48,7 @@ fn next<C: Clone>(shared: &Shared<C>) -> Chore<C> {
         if state.writer_busy(shared.now()).is_some_and(|busy| busy >= HANGS_AFTER) {
             return Chore::GiveUpWaiting;
         }
+        state.keeper_waits();
         state = if shared.directory.is_some() {
             shared.chores.wait_timeout(state, LOOK_INTERVAL).unwrap_or_else(PoisonError::into_inner).0
         } else {
@@ -68,7 +70,7 @@ fn pack<C: 'static>(shared: &Shared<C>, slots: &[Slot<C>]) {
             shared.tell_of_room();
         }
         // Then they stay as they are, and so do those behind them.
-        None => state.packs = false,
+        None => state.packing = Packing::Never,
     }
 }
 

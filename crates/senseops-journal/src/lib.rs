@@ -26,7 +26,7 @@
 //! 9. **A disk that hangs is a disk that failed**: nobody waits for it for longer than ten seconds, and what every reader
 //!    has leaves the queue of the writer when that gets long.
 //! 10. **A file that failed to be written or synced is not written or synced again**: what the kernel holds of it is
-//!    unknown. The journal goes on in memory and returns to disk, in a new file, when that works.
+//!     unknown. The journal goes on in memory and returns to disk, in a new file, when that works.
 //! 11. **Names are durable before anything depends on them**: whatever creates or renames a file syncs its directory.
 //! 12. No decision but the age limit depends on the clock of the machine, and that is asked only when the journal is
 //!     opened: setting it later ages nothing.
@@ -82,8 +82,9 @@
 //! and then what is appended goes to disk again. What readers have passed by then is not written; where it is the
 //! journal itself that has filled the disk, it is deleted first.
 //!
-//! **Pack.** Of what is in memory only, what is beyond the newest 16 MiB becomes blocks: about 128 KiB of frames each, as
-//! on disk, compressed by LZ4. They are read, given up and deleted as a whole.
+//! **Pack.** Of what is in memory only and waits for the slowest reader, all but the newest 8 MiB, or a quarter of the
+//! limit, becomes blocks: about 128 KiB of frames each, as on disk, compressed by LZ4. They are
+//! read, given up and deleted as a whole.
 //!
 //! **Read.** A reader takes recent chunks from memory. One that is further behind reads segments or blocks ahead, on a
 //! thread for blocking work, and passes chunks undecoded of whose kinds it wants none. A segment that is gone, or bytes

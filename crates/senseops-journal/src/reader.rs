@@ -110,6 +110,16 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
         }
     }
 
+    /// Waits until about so many events are there to be read, or the journal has no [room](crate::Journal::room) left.
+    /// To be woken for each chunk would cost more than the chunk.
+    pub async fn until_unread(&self, events: u64) {
+        let mut plenty = std::pin::pin!(self.shared.plenty.notified());
+        plenty.as_mut().enable();
+        if self.shared.lock().expect_plenty(self.id, events) {
+            plenty.await;
+        }
+    }
+
     /// The next chunk, if it is in memory or was read ahead.
     pub fn try_next(&mut self) -> Option<Entry<C>> {
         match self.step() {
@@ -165,7 +175,7 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
         let reading = self.reading.get_or_insert_with(|| {
             let (shared, place, wants) = (Arc::clone(&self.shared), place.clone(), Arc::clone(&self.wants));
             let scan = self.scan.take();
-            spawn_blocking(move || Read::ahead(scan, place, from, &shared, &wants))
+            spawn_blocking(move || Read::ahead(scan, &place, from, &shared, &wants))
         });
         let mut read = match reading.await {
             Ok(read) => read,
@@ -215,7 +225,9 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
         }
         drop(state);
         if let (Ahead::Segment(segment), Some(directory)) = (&place, &self.shared.directory) {
-            damage.iter().for_each(|offset| warn_of_damage(&directory.path, segment.name, *offset));
+            for offset in damage {
+                warn_of_damage(&directory.path, segment.name, offset);
+            }
         }
         (self.ahead, self.scan) = (slots, scan);
     }
@@ -269,9 +281,9 @@ impl<C: 'static> Read<C> {
     }
 
     /// Reads about a mebibyte of chunks from `from` on.
-    fn ahead(scan: Option<Scan>, place: Ahead, from: Position, shared: &Shared<C>, wants: &Wants) -> Self {
+    fn ahead(scan: Option<Scan>, place: &Ahead, from: Position, shared: &Shared<C>, wants: &Wants) -> Self {
         let mut read = Self::nothing(place.clone());
-        match (&place, &shared.directory, &shared.codec) {
+        match (place, &shared.directory, &shared.codec) {
             (Ahead::Block(block), _, Some(codec)) => read.slots = block.unpack(from, &**codec, wants),
             (Ahead::Segment(segment), Some(directory), _) => {
                 let scan = scan.filter(|scan| scan.name == segment.name);

@@ -123,25 +123,26 @@ impl<C> Recent<C> {
 
     /// Takes the oldest out if this says so, which gets the end of it and when the newest of it was appended.
     pub(crate) fn pop_oldest_if(&mut self, is_free: impl Fn(Mark, Timestamp) -> bool) -> Option<Removed<C>> {
-        match self.blocks.front() {
-            Some(block) => {
-                is_free(block.end, block.newest).then(|| self.blocks.pop_front())?.map(Removed::Block)
-            }
-            None => {
-                let oldest = self.slots.front()?;
-                is_free(oldest.end(), oldest.appended).then(|| self.slots.pop_front())?.map(Removed::Slot)
-            }
+        if let Some(block) = self.blocks.front() {
+            return is_free(block.end, block.newest).then(|| self.blocks.pop_front())?.map(Removed::Block);
         }
+        let oldest = self.slots.front()?;
+        is_free(oldest.end(), oldest.appended).then(|| self.slots.pop_front())?.map(Removed::Slot)
     }
 
     /// The bytes of all that is here.
     pub(crate) fn bytes(&self) -> u64 {
-        self.blocks.bytes() + self.unpacked_bytes()
+        self.blocks.bytes() + self.slots.bytes()
     }
 
-    /// The bytes of what is not packed.
-    pub(crate) fn unpacked_bytes(&self) -> u64 {
-        self.slots.bytes()
+    /// The bytes of the chunks from this position on that are not packed.
+    pub(crate) fn unpacked_bytes_from(&self, position: Position) -> u64 {
+        let is_before = self.slots.front().is_some_and(|oldest| position <= oldest.at.position);
+        if is_before {
+            self.slots.bytes()
+        } else {
+            self.slot(position).map_or(0, |slot| self.slots.bytes_ever - slot.bytes_before)
+        }
     }
 
     /// The bytes of the chunks from this position on.

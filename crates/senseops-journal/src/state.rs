@@ -18,6 +18,7 @@ use crate::journal::{Mark, Position};
 use crate::recent::{Found, Recent, Removed, Slot};
 use crate::segment::Segment;
 
+pub(crate) use packing::Packing;
 pub(crate) use readers::{Ahead, Next, ReaderId};
 pub(crate) use writing::Held;
 
@@ -40,8 +41,9 @@ pub(crate) struct State<C> {
     /// The places of readers that are not there, by name.
     absent: BTreeMap<String, Absent>,
     next_id: ReaderId,
-    /// Whether a backlog in memory is packed.
-    pub packs: bool,
+    pub packing: Packing,
+    /// A reader wants to know when so many events were appended.
+    plenty_at: Option<u64>,
     pub disk: Option<Disk<C>>,
     closed: bool,
     /// Nothing more is appended.
@@ -60,6 +62,8 @@ pub(crate) struct Appended<C> {
     pub receipt: Receipt,
     pub wake_writer: bool,
     pub wake_keeper: bool,
+    /// Those that wait for much.
+    pub wake_readers: bool,
     /// What was pushed out of memory.
     pub evicted: Vec<Removed<C>>,
 }
@@ -84,7 +88,8 @@ impl<C> State<C> {
             readers: BTreeMap::new(),
             absent: BTreeMap::new(),
             next_id: 0,
-            packs: false,
+            packing: Packing::Never,
+            plenty_at: None,
             disk: None,
             closed: false,
             sealed: false,
@@ -100,7 +105,7 @@ impl<C> State<C> {
             (name.clone(), Absent { cursor, until: None })
         };
         let absent = places.iter().map(parked).collect();
-        Self { end, absent, packs: true, disk: Some(disk), ..Self::in_memory(max_bytes) }
+        Self { end, absent, packing: Packing::WhenTold, disk: Some(disk), ..Self::in_memory(max_bytes) }
     }
 
     /// How much may be in memory.
@@ -167,9 +172,10 @@ impl<C> State<C> {
             receipt: Receipt::known(Outcome::Stored),
             wake_writer: false,
             wake_keeper: false,
+            wake_readers: false,
             evicted: self.expire_recent(now),
         };
-        let (at, early, was_packing_due) = (self.end, self.write_bytes(), self.is_packing_due());
+        let (at, early) = (self.end, self.write_bytes());
         if self.closed || self.sealed {
             result.receipt = Receipt::known(Outcome::Lost);
             return result;
@@ -199,8 +205,19 @@ impl<C> State<C> {
             }
         }
         self.recent.push(slot);
-        result.wake_keeper = !was_packing_due && self.is_packing_due();
+        result.wake_keeper = self.must_tell_keeper();
+        result.wake_readers = self.is_plenty();
         result
+    }
+
+    /// A receipt for everything that was appended before.
+    pub(crate) fn receipt(&mut self) -> Receipt {
+        let Some(disk) = &mut self.disk else { return Receipt::known(Outcome::Stored) };
+        if disk.failure.is_some() {
+            return Receipt::known(Outcome::Held);
+        }
+        let (settle, receipt) = Receipt::pending(disk.hurry.clone());
+        disk.queue.join(settle).map_or(receipt, |_nothing_waits| Receipt::known(Outcome::Stored))
     }
 
     /// Pushes out what may be pushed out, if that makes enough room.

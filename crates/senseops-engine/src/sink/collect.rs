@@ -30,10 +30,6 @@ pub(crate) struct Reached {
     appended: i64,
 }
 
-/// How often a batch that is neither full nor old enough looks for more. Waking for each chunk would cost more than
-/// the chunk.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-
 /// How many chunks are looked at before the cursor moves over those that are not wanted.
 const CHUNKS_PER_LOOK: usize = 1024;
 
@@ -90,6 +86,19 @@ struct Filling {
     through: Option<Through>,
     /// When the batch is old enough.
     due: Option<Instant>,
+}
+
+impl Filling {
+    /// About how many events more are as much as a batch may have.
+    fn room(&self, max_events: usize, max_bytes: u64) -> u64 {
+        let events = self.events.max(1) as u64;
+        let bytes_per_event = (self.bytes / events).max(1);
+        let (by_count, by_bytes) = (
+            (max_events as u64).saturating_sub(events),
+            max_bytes.saturating_sub(self.bytes) / bytes_per_event,
+        );
+        by_count.min(by_bytes).max(1)
+    }
 }
 
 impl Wanted {
@@ -179,7 +188,8 @@ impl Collect {
                 }
                 Some(due) => {
                     tokio::select! {
-                        () = sleep_until(due.min(Instant::now() + LOOK_INTERVAL)) => {}
+                        () = reader.until_unread(self.filling.room(self.max_events, self.max_bytes)) => {}
+                        () = sleep_until(due) => {}
                         () = drain.requested(), if !draining => {}
                     }
                 }

@@ -2,23 +2,56 @@
 
 use super::State;
 use crate::block::Block;
+use crate::journal::Position;
 use crate::recent::Slot;
 
-/// So much of what is in memory stays as it was appended, which is what readers that keep up read: a quarter of a second
-/// at a hundred thousand events a second.
-const UNPACKED_BYTES: u64 = 16 * 1024 * 1024;
+/// So much may wait for the slowest reader as it was appended. What readers have taken already does not wait, so one that
+/// keeps up never has to unpack anything.
+const UNPACKED_BYTES: u64 = 8 * 1024 * 1024;
 /// As much as becomes one block, generously.
 const CANDIDATES_BYTES: u64 = 1024 * 1024;
 
-impl<C> State<C> {
-    fn unpacked_bytes(&self) -> u64 {
-        UNPACKED_BYTES.min(self.max_bytes / 4)
-    }
+/// Whether a backlog in memory is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// Chunks stay as they are.
+    Never,
+    /// The keeper waits until there is something to pack.
+    WhenTold,
+    /// The keeper knows that there is something.
+    Told,
+}
 
+impl<C> State<C> {
     /// Whether what is in memory should be packed. What is on disk as well has its own limit.
     pub(crate) fn is_packing_due(&self) -> bool {
         let is_in_memory_only = self.disk.as_ref().is_none_or(|disk| disk.failure.is_some());
-        self.packs && is_in_memory_only && self.recent.unpacked_bytes() > self.unpacked_bytes()
+        self.packing != Packing::Never
+            && is_in_memory_only
+            && self.waiting_unpacked() > UNPACKED_BYTES.min(self.max_bytes / 4)
+    }
+
+    fn waiting_unpacked(&self) -> u64 {
+        let absent = self.absent.values().map(|absent| absent.cursor.committed());
+        let slowest =
+            self.readers.values().map(|cursor| cursor.next).chain(absent).min_by_key(|mark| mark.position);
+        slowest.map_or(0, |mark| self.recent.unpacked_bytes_from(mark.position))
+    }
+
+    /// Whether the keeper has to be told that there is something to pack. It is told once.
+    pub(crate) fn must_tell_keeper(&mut self) -> bool {
+        let tells = self.packing == Packing::WhenTold && self.is_packing_due();
+        if tells {
+            self.packing = Packing::Told;
+        }
+        tells
+    }
+
+    /// The keeper has seen that there is nothing to pack.
+    pub(crate) fn keeper_waits(&mut self) {
+        if self.packing == Packing::Told {
+            self.packing = Packing::WhenTold;
+        }
     }
 
     /// The oldest chunks that are not packed.
@@ -32,7 +65,7 @@ impl<C> State<C> {
             bytes += slot.bytes;
             is_room
         };
-        self.recent.slots_from(Default::default()).take_while(fits).cloned().collect()
+        self.recent.slots_from(Position::default()).take_while(fits).cloned().collect()
     }
 
     /// What these chunks take is taken by the block from now on. Gives what is not needed any more.

@@ -56,6 +56,26 @@ impl Ahead {
 }
 
 impl<C> State<C> {
+    /// Tells a reader when it has so many events to read, or there is no room left. False if that is so already.
+    pub(crate) fn expect_plenty(&mut self, id: ReaderId, events: u64) -> bool {
+        let Some(cursor) = self.readers.get(&id) else { return false };
+        let at = cursor.next.events.saturating_add(events);
+        if at <= self.end.events || !self.has_room() {
+            return false;
+        }
+        self.plenty_at = Some(self.plenty_at.map_or(at, |other| other.min(at)));
+        true
+    }
+
+    /// Whether a reader that waits for much is to be told. Then all of them are, and say again what they wait for.
+    pub(super) fn is_plenty(&mut self) -> bool {
+        let is_plenty = self.plenty_at.is_some_and(|at| at <= self.end.events || !self.has_room());
+        if is_plenty {
+            self.plenty_at = None;
+        }
+        is_plenty
+    }
+
     pub(crate) fn add_reader(&mut self, name: &str, overflow: Overflow) -> ReaderId {
         let known = self.absent.remove(name).map(|absent| absent.cursor).or_else(|| self.take_over(name));
         let mut cursor = known.unwrap_or_else(|| {

@@ -349,8 +349,10 @@ fn a_disk_that_does_not_answer_is_given_up_until_it_does() {
     let written = rig.append(1);
     let stuck = rig.writer.take(rig.writer.shared.lock());
     let queued = rig.append(2);
+    let everything = rig.journal.receipt();
     keeper::give_up_waiting(&rig.writer.shared);
-    assert_eq!([written, queued].map(|receipt| block_on(receipt.outcome())), [Outcome::Held; 2]);
+    let receipts = [written, queued, everything, rig.journal.receipt()];
+    assert_eq!(receipts.map(|receipt| block_on(receipt.outcome())), [Outcome::Held; 4]);
     let failure = rig.journal.status().failure.unwrap_or_default();
     let directory = rig.writer.directory.path.display();
     let sentence = "has not answered for 10 s; what comes in is in memory only";
@@ -384,6 +386,7 @@ fn a_slow_disk_does_not_stop_intake_while_every_reader_keeps_up() {
             reader.commit(entry.position);
         }
     }
+    receipts.push(rig.journal.receipt());
     rig.writer.turn(stuck);
     while rig.writer.write_now() {}
     for receipt in receipts {
@@ -392,4 +395,19 @@ fn a_slow_disk_does_not_stop_intake_while_every_reader_keeps_up() {
     let after = rig.after_power_failure();
     let again = after.journal.reader("r", Overflow::Block);
     assert_eq!(again.discarded(), 0, "what was not written does not count as missed");
+}
+
+#[test]
+fn those_who_wait_at_the_same_time_share_a_sync() {
+    let mut rig = Rig::new(1 << 20);
+    let _reader = rig.journal.reader("r", Overflow::Block);
+    assert_eq!(rig.store(0), Outcome::Stored);
+    rig.done();
+    let receipts: Vec<_> = (1..50).map(|number| rig.append(number)).collect();
+    rig.writer.write_now();
+    for receipt in receipts {
+        assert_eq!(block_on(receipt.outcome_now()), Outcome::Stored);
+    }
+    let done = rig.done();
+    assert_eq!(done.matches("Sync").count(), 1, "{done}");
 }

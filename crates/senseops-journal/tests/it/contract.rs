@@ -2,62 +2,42 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "clippy takes generic tests for helpers")]
 
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use senseops_core::Outcome;
 use senseops_journal::{ForgetError, Lag, Overflow};
 
-use crate::support::{Bench, Chunk, PLENTY, drain, is_pending, numbers, read};
+use crate::support::{Bench, PLENTY, drain, is_pending, numbers, read, with_journals};
 
 type Make = fn(u64) -> Bench;
 
-macro_rules! in_memory_and_on_disk {
-    ($($test:ident),* $(,)?) => {
-        mod in_memory {
-            $(#[tokio::test] async fn $test() { super::$test(crate::support::Bench::in_memory).await; })*
-        }
-        mod on_disk {
-            $(#[tokio::test] async fn $test() { super::$test(crate::support::Bench::on_disk).await; })*
-        }
-        mod packed_in_memory {
-            $(#[tokio::test] async fn $test() { super::$test(crate::support::Bench::packed).await; })*
-        }
-    };
-}
-
-in_memory_and_on_disk! {
-    every_reader_gets_every_chunk_in_order,
-    a_new_reader_begins_with_what_is_appended_from_then_on,
-    a_rewound_reader_gets_what_it_has_not_committed_again,
-    a_commit_settles_everything_before_it_too,
-    lag_is_what_is_not_committed,
-    a_watch_sees_what_the_reader_sees_and_remembers_it,
-    a_waiting_reader_is_woken,
-    nothing_is_lost_when_a_read_is_dropped,
-    without_a_reader_nothing_is_kept,
-    what_every_reader_has_committed_takes_no_room,
-    a_chunk_beyond_the_limit_is_lost,
-    a_reader_that_may_miss_chunks_misses_the_oldest_and_they_are_counted,
-    for_a_reader_that_may_miss_none_new_chunks_are_refused,
-    those_who_can_wait_do_until_a_blocking_reader_commits,
-    a_reader_that_is_gone_holds_nobody_up,
-    a_closed_journal_takes_no_chunk_and_lets_nobody_wait,
-    a_reader_far_behind_catches_up_in_order,
-    a_reader_that_comes_back_goes_on_where_it_was,
-    a_reader_that_takes_over_from_another_misses_nothing,
-    a_reader_that_was_taken_over_from_holds_nobody_up,
-    an_absent_reader_counts_and_misses_the_oldest,
-    a_reader_that_is_expected_back_misses_nothing_meanwhile,
-    what_a_reader_missed_is_counted_once_however_it_is_taken_over,
-    a_forgotten_reader_begins_anew,
-    only_a_reader_that_is_known_and_absent_can_be_forgotten,
-    the_status_tells_of_every_reader,
-    chunks_that_are_too_old_are_missed_and_counted,
-    an_old_chunk_is_kept_for_a_reader_that_may_miss_none,
-    those_who_wait_are_left_alone_until_there_is_room,
+with_journals! {
+    [in_memory, on_disk, packed],
+    [
+        every_reader_gets_every_chunk_in_order,
+        a_new_reader_begins_with_what_is_appended_from_then_on,
+        a_rewound_reader_gets_what_it_has_not_committed_again,
+        a_commit_settles_everything_before_it_too,
+        lag_is_what_is_not_committed,
+        a_watch_sees_what_the_reader_sees_and_remembers_it,
+        a_waiting_reader_is_woken,
+        a_reader_that_waits_for_much_is_woken_once_it_is_there,
+        nothing_is_lost_when_a_read_is_dropped,
+        without_a_reader_nothing_is_kept,
+        what_every_reader_has_committed_takes_no_room,
+        a_chunk_beyond_the_limit_is_lost,
+        a_closed_journal_takes_no_chunk_and_lets_nobody_wait,
+        a_reader_far_behind_catches_up_in_order,
+        a_reader_that_comes_back_goes_on_where_it_was,
+        a_reader_that_takes_over_from_another_misses_nothing,
+        a_reader_that_was_taken_over_from_holds_nobody_up,
+        a_reader_that_is_expected_back_misses_nothing_meanwhile,
+        a_forgotten_reader_begins_anew,
+        only_a_reader_that_is_known_and_absent_can_be_forgotten,
+        the_status_tells_of_every_reader,
+        chunks_that_are_too_old_are_missed_and_counted,
+        an_old_chunk_is_kept_for_a_reader_that_may_miss_none,
+    ]
 }
 
 async fn every_reader_gets_every_chunk_in_order(make: Make) {
@@ -183,73 +163,6 @@ async fn a_chunk_beyond_the_limit_is_lost(make: Make) {
     assert_eq!((drain(&mut reader).await, reader.discarded()), (vec![2], 0));
 }
 
-async fn a_reader_that_may_miss_chunks_misses_the_oldest_and_they_are_counted(make: Make) {
-    let bench = make(32 * 1024);
-    let mut reader = bench.journal.reader("r", Overflow::DropOldest);
-    for number in 0..100 {
-        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
-        assert!(bench.journal.status().bytes <= bench.journal.status().max_bytes);
-    }
-    let discarded = reader.discarded();
-    assert!((68..90).contains(&discarded), "{discarded}");
-    assert_eq!(reader.lag().events, 100 - discarded);
-    assert_eq!(drain(&mut reader).await, (discarded..100).collect::<Vec<_>>());
-    assert_eq!(reader.discarded(), discarded);
-}
-
-async fn for_a_reader_that_may_miss_none_new_chunks_are_refused(make: Make) {
-    let bench = make(32 * 1024);
-    let mut careful = bench.journal.reader("careful", Overflow::Block);
-    let mut careless = bench.journal.reader("careless", Overflow::DropOldest);
-    let mut stored = Vec::new();
-    for number in 0..100 {
-        if bench.append_sized(number, 1000).outcome().await == Outcome::Stored {
-            stored.push(number);
-        }
-    }
-    assert!((20..33).contains(&stored.len()), "{stored:?}");
-    assert_eq!(drain(&mut careful).await, stored);
-    assert_eq!((drain(&mut careless).await, careless.discarded()), (stored, 0));
-    bench.append_all([100]).await;
-    assert_eq!(drain(&mut careful).await, [100]);
-}
-
-async fn those_who_can_wait_do_until_a_blocking_reader_commits(make: Make) {
-    let bench = make(32 * 1024);
-    let mut reader = bench.journal.reader("r", Overflow::Block);
-    let mut number = 0;
-    while !is_pending(bench.journal.room()) {
-        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
-        number += 1;
-    }
-    assert!((16..32).contains(&number), "{number}");
-    let mut room = pin!(bench.journal.room());
-    assert!(is_pending(room.as_mut()));
-    let read = read(&mut reader, 16).await;
-    assert!(is_pending(room.as_mut()), "reading alone makes no room");
-    reader.commit(read[15].position);
-    room.await;
-    let rest = (16..number).collect::<Vec<_>>();
-    assert_eq!((drain(&mut reader).await, reader.discarded()), (rest, 0));
-}
-
-async fn a_reader_that_is_gone_holds_nobody_up(make: Make) {
-    let bench = make(32 * 1024);
-    let reader = bench.journal.reader("gone", Overflow::Block);
-    let mut other = bench.journal.reader("other", Overflow::DropOldest);
-    while !is_pending(bench.journal.room()) {
-        assert_eq!(bench.append_sized(0, 1000).outcome().await, Outcome::Stored);
-    }
-    let mut room = pin!(bench.journal.room());
-    assert!(is_pending(room.as_mut()));
-    drop(reader);
-    room.await;
-    drain(&mut other).await;
-    for number in 0..100 {
-        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
-    }
-}
-
 async fn a_closed_journal_takes_no_chunk_and_lets_nobody_wait(make: Make) {
     let bench = make(4096);
     let mut reader = bench.journal.reader("r", Overflow::Block);
@@ -314,27 +227,6 @@ async fn a_reader_that_was_taken_over_from_holds_nobody_up(make: Make) {
     assert!(bench.journal.status().readers[0].attached);
 }
 
-async fn an_absent_reader_counts_and_misses_the_oldest(make: Make) {
-    let bench = make(32 * 1024);
-    drop(bench.journal.reader("absent", Overflow::Block));
-    bench.append_all([0]).await;
-    assert_eq!(bench.journal.status().events, 1, "it is kept although nobody reads");
-    for number in 1..100 {
-        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
-        assert!(bench.journal.status().bytes <= bench.journal.status().max_bytes);
-    }
-    let absent = &bench.journal.status().readers[0];
-    assert!((68..90).contains(&absent.discarded), "{absent:?}");
-    assert_eq!(absent.lag.events + absent.discarded, 100);
-
-    let mut back = bench.journal.reader("absent", Overflow::Block);
-    assert_eq!(back.discarded(), absent.discarded);
-    assert_eq!(drain(&mut back).await, (absent.discarded..100).collect::<Vec<_>>());
-    drop(back);
-    let back = bench.journal.reader("absent", Overflow::Block);
-    assert_eq!(back.discarded(), absent.discarded, "its losses are remembered");
-}
-
 async fn a_reader_that_is_expected_back_misses_nothing_meanwhile(make: Make) {
     let bench = make(32 * 1024);
     let first = bench.journal.reader("strict", Overflow::Block);
@@ -350,20 +242,6 @@ async fn a_reader_that_is_expected_back_misses_nothing_meanwhile(make: Make) {
     assert_eq!(drain(&mut second).await, stored);
     drop(second);
     assert_eq!(bench.journal.status().readers[0].overflow, Overflow::DropOldest, "it was expected once");
-}
-
-async fn what_a_reader_missed_is_counted_once_however_it_is_taken_over(make: Make) {
-    let bench = make(32 * 1024);
-    let first = bench.journal.reader("r", Overflow::DropOldest);
-    for number in 0..100 {
-        assert_eq!(bench.append_sized(number, 1000).outcome().await, Outcome::Stored);
-    }
-    let missed = first.discarded();
-    assert!(missed > 0);
-    let second = bench.journal.reader("r", Overflow::DropOldest);
-    assert_eq!(second.discarded(), missed);
-    drop((first, second));
-    assert_eq!(bench.journal.reader("r", Overflow::DropOldest).discarded(), missed);
 }
 
 async fn a_forgotten_reader_begins_anew(make: Make) {
@@ -437,50 +315,21 @@ async fn an_old_chunk_is_kept_for_a_reader_that_may_miss_none(make: Make) {
     }
 }
 
-async fn those_who_wait_are_left_alone_until_there_is_room(make: Make) {
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    let bench = make(32 * 1024);
+async fn a_reader_that_waits_for_much_is_woken_once_it_is_there(make: Make) {
+    let bench = make(PLENTY);
     let mut reader = bench.journal.reader("r", Overflow::Block);
-    while bench.append_sized(0, 1000).outcome().await == Outcome::Stored {}
-    let count = Arc::new(Count::default());
-    let waker = Waker::from(Arc::clone(&count));
-    let mut waiting: Vec<_> = (0..10).map(|_| Box::pin(bench.journal.room())).collect();
-    let mut context = Context::from_waker(&waker);
-    assert!(waiting.iter_mut().all(|room| room.as_mut().poll(&mut context).is_pending()));
-    let mut commits = 0;
-    while !bench.journal.has_room() {
-        assert_eq!(count.0.load(Ordering::Relaxed), 0, "after {commits} commits");
-        let position = reader.next().await.position;
-        reader.commit(position);
-        commits += 1;
+    let other = bench.journal.reader("other", Overflow::Block);
+    bench.append_all(0..1).await;
+    assert_eq!(drain(&mut reader).await, [0]);
+    {
+        let (mut three, mut five) = (pin!(reader.until_unread(3)), pin!(other.until_unread(5)));
+        assert!(is_pending(three.as_mut()) && is_pending(five.as_mut()));
+        bench.append_all(1..3).await;
+        assert!(is_pending(three.as_mut()), "two are there");
+        bench.append_all(3..4).await;
+        three.await;
     }
-    assert!(commits > 3, "{commits}");
-    while count.0.load(Ordering::Relaxed) < 10 {
-        tokio::task::yield_now().await;
-    }
-    assert!(waiting.iter_mut().all(|room| room.as_mut().poll(&mut context).is_ready()));
-}
-
-#[tokio::test]
-async fn a_backlog_in_memory_takes_a_fraction_of_its_size() {
-    const LIMIT: u64 = 1024 * 1024;
-    let bench = Bench::packed(LIMIT);
-    let mut reader = bench.journal.reader("r", Overflow::Block);
-    for number in 0..10_000 {
-        // A chunk that waits for room does so until older ones are packed.
-        let chunk = Chunk { number, padding: 492 };
-        let receipt = bench.journal.append_when_room(chunk, 1, 500).await;
-        assert_eq!(receipt.known_outcome(), Some(Outcome::Stored));
-    }
-    assert!(bench.journal.status().bytes < LIMIT);
-    assert_eq!((reader.lag().events, reader.discarded()), (10_000, 0));
-    assert_eq!(drain(&mut reader).await, (0..10_000).collect::<Vec<_>>());
-    assert_eq!(bench.journal.status().bytes, 0);
+    assert!(is_pending(other.until_unread(5)), "four are there");
+    bench.append_all(4..5).await;
+    other.until_unread(5).await;
 }

@@ -301,3 +301,20 @@ async fn chunks_of_which_nothing_is_wanted_are_passed_and_nothing_is_missed() {
     assert_eq!(read, (0..30).step_by(2).collect::<Vec<_>>());
     assert_eq!((reader.lag(), reader.discarded()), (Lag::default(), 0));
 }
+
+#[tokio::test]
+async fn a_receipt_for_everything_covers_what_others_appended() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = DiskSettings { fsync: Duration::from_hours(1), ..settings(directory.path(), PLENTY) };
+    let (journal, writer) = Journal::open(settings, ChunkCodec).unwrap();
+    let _reader = journal.reader("r", Overflow::Block);
+    let writer = std::thread::spawn(move || writer.run());
+    for number in 0..10 {
+        journal.append(Chunk { number, padding: 0 }, 1, 8).ignore();
+    }
+    assert_eq!(journal.receipt().outcome_now().await, Outcome::Stored);
+    assert_eq!(journal.status().durable_events, 10);
+    assert_eq!(journal.receipt().known_outcome(), Some(Outcome::Stored), "nothing is on its way");
+    journal.close();
+    writer.join().unwrap();
+}

@@ -4,6 +4,7 @@ mod contract;
 mod damage;
 mod disk;
 mod fixture;
+mod full;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod inspect;

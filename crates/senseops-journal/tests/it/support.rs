@@ -30,6 +30,17 @@ pub(crate) struct Bench {
     directory: Option<TempDir>,
 }
 
+/// Tests that are the same for several journals, each in a module of the name of one.
+macro_rules! with_journals {
+    ([$($journal:ident),*], $tests:tt) => { $($crate::support::with_journals!(@ $journal, $tests);)* };
+    (@ $journal:ident, [$($test:ident),* $(,)?]) => {
+        mod $journal {
+            $(#[tokio::test] async fn $test() { super::$test(crate::support::Bench::$journal).await; })*
+        }
+    };
+}
+pub(crate) use with_journals;
+
 impl Bench {
     pub(crate) fn in_memory(max_bytes: u64) -> Self {
         Self { journal: Journal::in_memory(max_bytes), threads: Vec::new(), directory: None }
