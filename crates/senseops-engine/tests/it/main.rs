@@ -1,6 +1,7 @@
 //! Pipelines as an embedder sees them.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "helpers of tests")]
 
+mod adds;
 mod attempts;
 mod background;
 mod batching;
@@ -8,6 +9,7 @@ mod dead_letters;
 mod delivery;
 mod disk;
 mod opening;
+mod relays;
 mod reload;
 mod routing;
 mod self_events;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use senseops_core::host::IntoComponents;
-use senseops_core::{Body, Condition, Event, Outcome, Source, SourceError};
+use senseops_core::{Condition, Outcome, Source, SourceError};
 use senseops_engine::{Delivery, JournalSettings, Overflow, Pipeline, PipelineSettings, RateLimit};
 use tokio::time::Instant;
 
-use crate::support::{CHUNK_BYTES, Scripted, numbered, run, source_fn, until};
+use crate::support::{CHUNK_BYTES, Scripted, numbered, run, source_fn, unpackable, until};
 
 const TEN: NonZeroUsize = NonZeroUsize::new(10).unwrap();
 
@@ -141,15 +141,6 @@ async fn a_source_that_runs_well_after_a_restart_is_healthy_again() {
         assert_eq!(handle.view().sources[0].condition, Condition::Ok);
     })
     .await;
-}
-
-/// An event of a thousand bytes that nothing makes shorter, so that what fits into a journal does not depend on how much
-/// of it was packed already.
-fn unpackable(number: i64) -> Event {
-    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(1000).collect();
-    let mut event = numbered(number);
-    event.body = Body::Measurement(event.fields().clone().with("noise", noise));
-    event
 }
 
 /// Emits five hundred events as fast as it may.

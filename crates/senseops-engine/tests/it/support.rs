@@ -9,7 +9,7 @@ use senseops_core::{
     Accepts, Batch, Body, Build, BuildError, Context, Event, Factory, Fields, Kind, LabelSet, PlanError,
     Sink, Source, SourceError, Value, WriteError, async_trait,
 };
-use senseops_engine::{Handle, Pipeline, Summary};
+use senseops_engine::{Handle, Only, Pipeline, Summary};
 use tokio::time::{Instant, sleep};
 
 /// What a chunk takes in the journal beside its events.
@@ -19,6 +19,15 @@ pub(crate) const CHUNK_BYTES: usize = 256;
 pub(crate) fn numbered(number: i64) -> Event {
     let fields = Fields::default().with("n", number);
     Event::new(Kind::new("test.number"), &Arc::new(LabelSet::default()), Body::Measurement(fields))
+}
+
+/// An event of a thousand bytes that nothing makes shorter, so that what fits into a journal does not depend on how much
+/// of it was packed already.
+pub(crate) fn unpackable(number: i64) -> Event {
+    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(1000).collect();
+    let mut event = numbered(number);
+    event.body = Body::Measurement(event.fields().clone().with("noise", noise));
+    event
 }
 
 pub(crate) fn number(event: &Event) -> i64 {
@@ -198,6 +207,23 @@ where
     fn into_components(self) -> Result<Vec<PlannedSource>, PlanError> {
         Ok(vec![PlannedSource::single(self)])
     }
+}
+
+/// A source that emits these numbers as it stops.
+pub(crate) fn last_words(numbers: std::ops::Range<i64>) -> impl IntoComponents<Box<dyn Source>> {
+    source_fn(move |_, cx| {
+        let numbers = numbers.clone();
+        async move {
+            cx.shutdown.requested().await;
+            cx.emitter.emit(numbers.map(numbered).collect()).await.ignore();
+            Ok(())
+        }
+    })
+}
+
+/// Only what comes from these.
+pub(crate) fn from<const N: usize>(sources: [&str; N]) -> Only {
+    Only { sources: sources.map(str::to_owned).into(), ..Only::default() }
 }
 
 /// Runs the pipeline while `work` goes on, and drains it then.
