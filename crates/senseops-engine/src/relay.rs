@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use senseops_core::host::Delivery;
 use senseops_core::settings::Span;
-use senseops_core::{Build, Chunk, Emitter, Event, Receipt, Relay, RelayError, Shutdown, Timestamp};
+use senseops_core::{
+    Build, Chunk, Emitter, Event, Receipt, Relay, RelayError, Shutdown, StateError, Timestamp,
+};
 use senseops_journal::{Journal, Reader};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,6 +56,8 @@ struct Unsaved {
     receipts: Vec<Receipt>,
     /// When it is saved.
     due: Option<Instant>,
+    /// That failed, and the operator was told.
+    has_failed: bool,
 }
 
 /// How a run of one instance ended.
@@ -92,7 +96,10 @@ impl RelayRunner {
     }
 
     async fn run_instance(&mut self, drain: &Shutdown, release: &Shutdown) -> Ended {
-        let saved = saved(&self.build).await;
+        let saved = match saved(&self.build).await {
+            Ok(saved) => saved,
+            Err(reason) => return Ended::Failed(reason),
+        };
         let Self { factory, relay, build, emitter, watched, journal, reader, wanted, interval, .. } = self;
         if let Some(snapshot) = saved.snapshot {
             let restored = contained(|| relay.restore(snapshot).map_err(|error| told(&error))).flatten();
@@ -133,14 +140,15 @@ impl RelayRunner {
     }
 }
 
-/// What was saved last. What cannot be read is as good as nothing.
-async fn saved(build: &Build) -> Saved {
+/// What was saved last. What is no such thing is as good as nothing; what cannot be read now may be read later.
+async fn saved(build: &Build) -> Result<Saved, String> {
     match build.state.load(KEY).await {
-        Ok(saved) => saved.unwrap_or_default(),
-        Err(error) => {
+        Ok(saved) => Ok(saved.unwrap_or_default()),
+        Err(error @ StateError::Form { .. }) => {
             warn!(component = build.component, error = told(&error), "relay begins anew");
-            Saved::default()
+            Ok(Saved::default())
         }
+        Err(error @ (StateError::Area { .. } | StateError::TooLarge { .. })) => Err(told(&error)),
     }
 }
 
@@ -202,8 +210,12 @@ impl Work<'_> {
             && let Err(error) = self.build.state.store(KEY, &Saved { reached, snapshot }).await
         {
             self.build.health.warning(told(&error));
+            self.unsaved.has_failed = true;
             self.later();
             return Ok(());
+        }
+        if std::mem::take(&mut self.unsaved.has_failed) {
+            self.build.health.ok();
         }
         self.reached = reached;
         if let Some(Through { position, .. }) = self.unsaved.through.take() {

@@ -332,3 +332,46 @@ async fn a_relay_is_seen_and_probed_like_the_others() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_relay_whose_memory_cannot_be_read_waits_until_it_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let relay = Adds::new(100);
+    let built = || pipeline().settings(on_disk(dir.path())).relay("counts", relay.clone()).build();
+    run(built().await.unwrap(), async |handle| emit(&handle, 0..3).await).await;
+    let (file, aside) = (dir.path().join("state/counts.state/relay.state"), dir.path().join("aside"));
+    // What is a directory cannot be read as a file.
+    std::fs::rename(&file, &aside).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    run(built().await.unwrap(), async |handle| {
+        emit(&handle, 3..5).await;
+        until(&handle, |view| matches!(view.relays[0].condition, Condition::Failing(_))).await;
+        std::fs::remove_dir(&file).unwrap();
+        std::fs::rename(&aside, &file).unwrap();
+        until_saved(&handle).await;
+    })
+    .await;
+    assert_eq!(relay.log.remembered(), [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_relay_that_could_not_store_what_it_knows_is_well_once_it_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let relay = Adds::new(100);
+    let built = pipeline().settings(on_disk(dir.path())).relay("counts", relay.clone());
+    let (place, aside) = (dir.path().join("state/counts.state"), dir.path().join("aside"));
+    run(built.build().await.unwrap(), async |handle| {
+        emit(&handle, 0..3).await;
+        until_saved(&handle).await;
+        std::fs::rename(&place, &aside).unwrap();
+        std::fs::write(&place, "a file").unwrap();
+        emit(&handle, 3..5).await;
+        until(&handle, |view| matches!(view.relays[0].condition, Condition::Warning(_))).await;
+        std::fs::remove_file(&place).unwrap();
+        std::fs::rename(&aside, &place).unwrap();
+        until_saved(&handle).await;
+        until(&handle, |view| view.relays[0].condition == Condition::Ok).await;
+    })
+    .await;
+    assert_eq!(relay.log.remembered(), [0, 1, 2, 3, 4]);
+}
