@@ -10,7 +10,7 @@ use senseops_journal::ReaderWatch;
 
 use crate::contained::{Contained, contained};
 use crate::counters::{SourceCounters, value};
-use crate::plan::{RelaySpec, SinkSpec, SourceSpec};
+use crate::plan::{RelaySpec, SinkSpec, SourceSpec, Specs};
 use crate::settings::RateLimit;
 use crate::sink::SinkSlot;
 use crate::view::{CertificateView, RelayView, SinkView, SourceView};
@@ -88,12 +88,7 @@ impl Components {
     }
 
     /// Those whose sockets are free for others, since a new plan does not have them, or has them otherwise.
-    pub(crate) fn leaving(
-        &self,
-        sources: &[SourceSpec],
-        relays: &[RelaySpec],
-        sinks: &[SinkSpec],
-    ) -> HashSet<String> {
+    pub(crate) fn leaving(&self, Specs { sources, relays, sinks }: &Specs) -> HashSet<String> {
         let mut leaving: HashSet<String> = self.names().map(str::to_owned).collect();
         for spec in sources {
             for (name, planned) in spec.named() {

@@ -136,8 +136,7 @@ impl Handle {
     /// When part of the plan cannot be opened, which changes nothing, or the pipeline has ended.
     pub async fn reload(&self, plan: Plan) -> Result<Reloaded, ReloadError> {
         let (answer, answered) = oneshot::channel();
-        let command = Command { plan, answer };
-        self.0.commands.send(command).await.map_err(|_ended| ReloadError::Ended)?;
+        self.0.commands.send(Command::new(plan, answer)).await.map_err(|_ended| ReloadError::Ended)?;
         answered.await.map_err(|_ended| ReloadError::Ended)?
     }
 

@@ -24,7 +24,7 @@ use crate::dead_letters::DeadLetters;
 use crate::handle::{Emitters, Parts};
 use crate::intake::SourceIntake;
 use crate::pipeline::{OpenError, Pipeline};
-use crate::plan::{ComponentError, Plan, Program, RelaySpec, SinkSpec, SourceSpec};
+use crate::plan::{ComponentError, Plan, Program, RelaySpec, SinkSpec, SourceSpec, Specs};
 use crate::reload::COMMANDS;
 use crate::settings::JournalSettings;
 use crate::sink::{Instance, SinkSlot, Wanted};
@@ -66,6 +66,7 @@ pub(crate) struct Opener {
 /// Opens everything that a plan names. Nothing runs and no task is spawned yet.
 pub(crate) async fn open(plan: Plan) -> Result<Pipeline, OpenError> {
     let Plan { program, settings, shared, sources, relays, sinks } = plan;
+    let specs = Specs { sources, relays, sinks };
     let journal_settings = settings.journal();
     let (journal, states, dead_letters) =
         tokio::join!(open_journal(&journal_settings), States::open(&settings), DeadLetters::open(&settings));
@@ -86,7 +87,7 @@ pub(crate) async fn open(plan: Plan) -> Result<Pipeline, OpenError> {
         dead_letters,
         times: Arc::default(),
     };
-    let opened = opener.open(&settings.labels, (sources, relays, sinks), &Components::default()).await?;
+    let opened = opener.open(&settings.labels, specs, &Components::default()).await?;
     // Readers get their places before anything is written, so that each sees what is stored already.
     let (components, runners) = opened.attach(&opener);
     let embedder = Arc::default();
@@ -122,18 +123,18 @@ impl Opener {
     pub(crate) async fn open(
         &self,
         labels: &LabelSet,
-        (mut sources, mut relays, sinks): (Vec<SourceSpec>, Vec<RelaySpec>, Vec<SinkSpec>),
+        mut specs: Specs,
         running: &Components,
     ) -> Result<Opened, OpenError> {
-        let of_specs = sources.iter_mut().map(|spec| &mut spec.labels);
-        for of_spec in of_specs.chain(relays.iter_mut().map(|spec| &mut spec.labels)) {
+        let of_specs = specs.sources.iter_mut().map(|spec| &mut spec.labels);
+        for of_spec in of_specs.chain(specs.relays.iter_mut().map(|spec| &mut spec.labels)) {
             *of_spec = of_spec.over(labels);
         }
-        let mut errors = duplicates(&sources, &relays, &sinks);
+        let mut errors = duplicates(&specs);
         let mut note = |component: String, source| errors.push(ComponentError { component, source });
         let mut opened = Opened::default();
-        self.common.sockets.begin_handover(running.leaving(&sources, &relays, &sinks));
-        for spec in &sinks {
+        self.common.sockets.begin_handover(running.leaving(&specs));
+        for spec in &specs.sinks {
             for (name, planned) in spec.named() {
                 match self.sink(&name, planned, spec, running.sink(&name)).await {
                     Ok(sink) => opened.sinks.push(sink),
@@ -141,7 +142,7 @@ impl Opener {
                 }
             }
         }
-        for spec in &relays {
+        for spec in &specs.relays {
             for (name, planned) in spec.named() {
                 match self.relay(&name, planned, spec, running.relay(&name)).await {
                     Ok(relay) => opened.relays.push(relay),
@@ -149,7 +150,7 @@ impl Opener {
                 }
             }
         }
-        for spec in &sources {
+        for spec in &specs.sources {
             for (name, planned) in spec.named() {
                 match self.source(&name, planned, spec, running.source(&name)).await {
                     Ok(source) => opened.sources.push(source),
@@ -280,7 +281,7 @@ fn wanted(component: &str, accepts: Accepts, only: [&Only; 2]) -> Wanted {
 }
 
 /// Names must differ: events are known by who emits them, and places in the journal by who reads it.
-fn duplicates(sources: &[SourceSpec], relays: &[RelaySpec], sinks: &[SinkSpec]) -> Vec<ComponentError> {
+fn duplicates(Specs { sources, relays, sinks }: &Specs) -> Vec<ComponentError> {
     let sources = sources.iter().flat_map(SourceSpec::named).map(|(name, _)| ("sources", name));
     let relays = relays.iter().flat_map(RelaySpec::named).map(|(name, _)| ("relays", name));
     let sinks = sinks.iter().flat_map(SinkSpec::named).map(|(name, _)| ("sinks", name));

@@ -115,17 +115,17 @@ impl Pipeline {
         );
         let mut stop = pin!(stop);
         loop {
-            let Command { plan, answer } = tokio::select! {
+            let Command { settings, specs, answer } = tokio::select! {
                 () = &mut stop => break,
                 Some(command) = requested.recv() => command,
                 () = running.watch_runners() => continue,
             };
             let opened = tokio::select! {
                 () = &mut stop => break,
-                opened = running.open(plan) => opened,
+                opened = running.open(&settings.labels, specs) => opened,
             };
             let result = match opened {
-                Ok(opened) => Ok(running.switch_to(opened).await),
+                Ok(opened) => Ok(running.switch_to(settings, opened).await),
                 Err(error) => Err(error.into()),
             };
             // Whoever asked may have gone.

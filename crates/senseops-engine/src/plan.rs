@@ -4,6 +4,7 @@ use senseops_core::host::{Delivery, Only, PlannedRelay, PlannedSink, PlannedSour
 use senseops_core::{BuildError, LabelSet, Planned, Shared};
 use thiserror::Error;
 
+use crate::contained::Contained;
 use crate::{PipelineSettings, RateLimit};
 
 /// A pipeline on paper: written in code with a builder, or from configuration.
@@ -71,6 +72,14 @@ pub struct SinkSpec {
     pub components: Vec<PlannedSink>,
 }
 
+/// The components of a plan. When they are dropped, a factory that panics then disturbs nobody.
+#[derive(Debug, Default)]
+pub(crate) struct Specs {
+    pub(crate) sources: Vec<SourceSpec>,
+    pub(crate) relays: Vec<RelaySpec>,
+    pub(crate) sinks: Vec<SinkSpec>,
+}
+
 /// A component of a plan cannot be opened.
 #[derive(Debug, Error)]
 #[error("{component}")]
@@ -86,6 +95,19 @@ impl Default for Program {
     fn default() -> Self {
         Self { name: "sos", version: env!("CARGO_PKG_VERSION") }
     }
+}
+
+impl Drop for Specs {
+    fn drop(&mut self) {
+        // Each on its own: the second panic of one list would end the process.
+        self.sources.drain(..).flat_map(|spec| spec.components).for_each(let_go);
+        self.relays.drain(..).flat_map(|spec| spec.components).for_each(let_go);
+        self.sinks.drain(..).flat_map(|spec| spec.components).for_each(let_go);
+    }
+}
+
+fn let_go<T>(planned: Planned<T>) {
+    drop(Contained::new(planned));
 }
 
 impl SourceSpec {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::contained::{built, contained_async, told};
 use crate::opening::{Common, open_journal};
-use crate::plan::Plan;
+use crate::plan::{Plan, Specs};
 
 /// How many components are tried at the same time.
 const AT_ONCE: usize = 32;
@@ -42,7 +42,9 @@ pub enum ProbeOutcome {
 impl Plan {
     /// Opens every component and tries what it connects to, without emitting or writing an event.
     pub async fn probe(self) -> Vec<Probe> {
-        let journal = match open_journal(&self.settings.journal()).await {
+        let Self { program: _, settings, shared: _, sources, relays, sinks } = self;
+        let specs = Specs { sources, relays, sinks };
+        let journal = match open_journal(&settings.journal()).await {
             Ok((_, None)) => None,
             Ok((_, Some(_writer))) => Some(ProbeOutcome::Answered("the journal can be used".into())),
             Err(error) => Some(ProbeOutcome::Closed(error.source)),
@@ -50,7 +52,7 @@ impl Plan {
         let journal = journal.map(|outcome| Probe { component: "pipeline.journal".into(), outcome });
         let common = Common::default();
         let mut probes = Vec::new();
-        for spec in &self.sources {
+        for spec in &specs.sources {
             for (name, planned) in spec.named() {
                 let build = common.build(&name, None);
                 let outcome = async move {
@@ -62,7 +64,7 @@ impl Plan {
                 probes.push(named(format!("sources.{name}"), outcome).boxed());
             }
         }
-        for spec in &self.relays {
+        for spec in &specs.relays {
             for (name, planned) in spec.named() {
                 let build = common.build(&name, None);
                 let outcome = async move {
@@ -74,7 +76,7 @@ impl Plan {
                 probes.push(named(format!("relays.{name}"), outcome).boxed());
             }
         }
-        for spec in &self.sinks {
+        for spec in &specs.sinks {
             for (name, planned) in spec.named() {
                 let build = common.build(&name, None);
                 let outcome = async move {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use senseops_core::Chunk;
 use senseops_core::host::ShutdownTrigger;
+use senseops_core::{Chunk, LabelSet};
 use senseops_journal::Reader;
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use crate::components::Components;
 use crate::handle::Parts;
 use crate::opening::{Opened, OpenedRelay, OpenedSink, OpenedSource, Opener, Runners};
 use crate::pipeline::OpenError;
-use crate::plan::Plan;
+use crate::plan::{Plan, Specs};
 use crate::settings::PipelineSettings;
 use crate::sink::LONGEST_RELEASE;
 use crate::supervise::SourceRunner;
@@ -27,7 +27,8 @@ pub(crate) const COMMANDS: usize = 1;
 
 /// A plan that shall be run, and who wants to know how that went.
 pub(crate) struct Command {
-    pub(crate) plan: Plan,
+    pub(crate) settings: PipelineSettings,
+    pub(crate) specs: Specs,
     pub(crate) answer: oneshot::Sender<Result<Reloaded, ReloadError>>,
 }
 
@@ -77,6 +78,13 @@ struct Names {
     sinks: HashSet<String>,
 }
 
+impl Command {
+    pub(crate) fn new(plan: Plan, answer: oneshot::Sender<Result<Reloaded, ReloadError>>) -> Self {
+        let Plan { program: _, settings, shared: _, sources, relays, sinks } = plan;
+        Self { settings, specs: Specs { sources, relays, sinks }, answer }
+    }
+}
+
 impl Running {
     fn start_sources(&mut self, runners: Vec<SourceRunner>) {
         for runner in runners {
@@ -108,18 +116,15 @@ impl Running {
         self.start_sources(sources);
     }
 
-    /// Opens what is new in the plan. Nothing has changed as long as the answer is not switched to.
-    pub(crate) async fn open(&self, plan: Plan) -> Result<(PipelineSettings, Opened), OpenError> {
-        let Plan { program: _, settings, shared: _, sources, relays, sinks } = plan;
-        let running = self.parts.components();
-        let opened = self.opener.open(&settings.labels, (sources, relays, sinks), &running).await?;
-        Ok((settings, opened))
+    /// Opens what is new in a plan. Nothing has changed as long as the answer is not switched to.
+    pub(crate) async fn open(&self, labels: &LabelSet, specs: Specs) -> Result<Opened, OpenError> {
+        self.opener.open(labels, specs, &self.parts.components()).await
     }
 
     /// Runs what was opened. Relays and sinks change while the sources go on, whose events wait in the journal
     /// meanwhile. So nobody reads the sockets only as long as it takes a source to stop, and every event finds its
     /// readers.
-    pub(crate) async fn switch_to(&mut self, (settings, opened): (PipelineSettings, Opened)) -> Reloaded {
+    pub(crate) async fn switch_to(&mut self, settings: PipelineSettings, opened: Opened) -> Reloaded {
         let before = self.parts.components();
         let (kept, new) = names(&opened);
         let mut reloaded = Reloaded {

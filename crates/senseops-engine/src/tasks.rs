@@ -17,7 +17,12 @@ const LAST_POLL: Duration = Duration::from_secs(1);
 pub(crate) struct Tasks {
     running: JoinSet<()>,
     names: Vec<(Id, String, AbortHandle)>,
+    /// Those that ended while others were waited for.
+    ended: Vec<Ended>,
 }
+
+/// The name of a task that has ended, and why if it panicked.
+type Ended = (String, Option<String>);
 
 impl Tasks {
     pub(crate) fn spawn(&mut self, name: String, work: impl Future<Output = ()> + Send + 'static) {
@@ -29,13 +34,14 @@ impl Tasks {
         self.running.len()
     }
 
-    /// The name of a task that has ended, and why if it panicked. Without tasks, never. Nothing is lost if the future is
-    /// dropped.
-    pub(crate) async fn next_ended(&mut self) -> (String, Option<String>) {
+    /// A task that has ended. Without tasks, never. Nothing is lost if the future is dropped.
+    pub(crate) async fn next_ended(&mut self) -> Ended {
+        if let Some(ended) = self.ended.pop() {
+            return ended;
+        }
         match self.running.join_next_with_id().await {
             None => std::future::pending().await,
-            Some(Ok((id, ()))) => (self.take_name(id), None),
-            Some(Err(error)) => (self.take_name(error.id()), Some(chain(&error).to_string())),
+            Some(ended) => self.named(ended),
         }
     }
 
@@ -43,7 +49,8 @@ impl Tasks {
     pub(crate) async fn join_named(&mut self, names: &HashSet<String>, deadline: Instant) -> Vec<String> {
         while self.names.iter().any(|(_, name, _)| names.contains(name)) {
             let Ok(Some(ended)) = timeout_at(deadline, self.running.join_next_with_id()).await else { break };
-            self.forget(ended);
+            let ended = self.named(ended);
+            if names.contains(&ended.0) { warn_if_badly(&ended) } else { self.ended.push(ended) }
         }
         let late = self.names.extract_if(.., |(_, name, _)| names.contains(name));
         late.map(|(_, name, abort)| {
@@ -56,7 +63,7 @@ impl Tasks {
     /// Waits for all tasks until `deadline`, aborts the rest and returns their names.
     pub(crate) async fn join(&mut self, deadline: Instant) -> Vec<String> {
         while let Ok(Some(ended)) = timeout_at(deadline, self.running.join_next_with_id()).await {
-            self.forget(ended);
+            warn_if_badly(&self.named(ended));
         }
         self.running.abort_all();
         let all_ended = async { while self.running.join_next().await.is_some() {} };
@@ -67,21 +74,23 @@ impl Tasks {
         std::mem::take(&mut self.names).into_iter().map(|(_, name, _)| name).collect()
     }
 
-    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
-        let id = match ended {
-            Ok((id, ())) => id,
+    fn named(&mut self, ended: Result<(Id, ()), JoinError>) -> Ended {
+        match ended {
+            Ok((id, ())) => (self.take_name(id), None),
             Err(error) => {
-                if !error.is_cancelled() {
-                    warn!(error = %chain(&error), "component task ended badly");
-                }
-                error.id()
+                (self.take_name(error.id()), (!error.is_cancelled()).then(|| chain(&error).to_string()))
             }
-        };
-        self.take_name(id);
+        }
     }
 
     fn take_name(&mut self, id: Id) -> String {
         let at = self.names.iter().position(|(known, ..)| *known == id);
         at.map(|at| self.names.swap_remove(at).1).unwrap_or_default()
+    }
+}
+
+fn warn_if_badly((component, error): &Ended) {
+    if let Some(error) = error {
+        warn!(component, error, "component task ended badly");
     }
 }
