@@ -5,6 +5,7 @@ mod adds;
 mod attempts;
 mod background;
 mod batching;
+mod contained;
 mod dead_letters;
 mod delivery;
 mod disk;
