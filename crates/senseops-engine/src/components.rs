@@ -10,7 +10,7 @@ use senseops_journal::ReaderWatch;
 
 use crate::contained::{Contained, contained};
 use crate::counters::{SourceCounters, value};
-use crate::plan::{RelaySpec, SinkSpec, SourceSpec, Specs};
+use crate::plan::{RelaySpec, SinkSpec, SourceSpec, Specs, path};
 use crate::settings::RateLimit;
 use crate::sink::SinkSlot;
 use crate::view::{CertificateView, RelayView, SinkView, SourceView};
@@ -87,37 +87,38 @@ impl Components {
         }
     }
 
-    /// Those whose sockets are free for others, since a new plan does not have them, or has them otherwise.
+    /// The paths of those whose sockets are free for others, since a new plan does not have them, or has them otherwise.
     pub(crate) fn leaving(&self, Specs { sources, relays, sinks }: &Specs) -> HashSet<String> {
-        let mut leaving: HashSet<String> = self.names().map(str::to_owned).collect();
+        let mut leaving: HashSet<String> = self.paths().collect();
         for spec in sources {
             for (name, planned) in spec.named() {
                 if self.source(&name).is_some_and(|part| part.is_as(spec, planned)) {
-                    leaving.remove(&name);
+                    leaving.remove(&path("sources", &name));
                 }
             }
         }
         for spec in relays {
             for (name, planned) in spec.named() {
                 if self.relay(&name).is_some_and(|part| part.is_as(spec, planned)) {
-                    leaving.remove(&name);
+                    leaving.remove(&path("relays", &name));
                 }
             }
         }
         for spec in sinks {
             for (name, planned) in spec.named() {
                 if self.sink(&name).is_some_and(|part| part.is_as(spec, planned)) {
-                    leaving.remove(&name);
+                    leaving.remove(&path("sinks", &name));
                 }
             }
         }
         leaving
     }
 
-    fn names(&self) -> impl Iterator<Item = &str> {
-        let sources = self.sources.iter().map(|part| &*part.build.component);
-        let relays = self.relays.iter().map(|part| &*part.build.component);
-        sources.chain(relays).chain(self.sinks.iter().map(|part| part.slot.name()))
+    fn paths(&self) -> impl Iterator<Item = String> {
+        let sources = self.sources.iter().map(|part| path("sources", &part.build.component));
+        let relays = self.relays.iter().map(|part| path("relays", &part.build.component));
+        let sinks = self.sinks.iter().map(|part| path("sinks", part.slot.name()));
+        sources.chain(relays).chain(sinks)
     }
 
     /// The files that components were built from.

@@ -24,7 +24,7 @@ use crate::dead_letters::DeadLetters;
 use crate::handle::{Emitters, Parts};
 use crate::intake::SourceIntake;
 use crate::pipeline::{OpenError, Pipeline};
-use crate::plan::{ComponentError, Plan, Program, RelaySpec, SinkSpec, SourceSpec, Specs};
+use crate::plan::{ComponentError, Plan, Program, RelaySpec, SinkSpec, SourceSpec, Specs, path};
 use crate::reload::COMMANDS;
 use crate::settings::JournalSettings;
 use crate::sink::{Instance, SinkSlot, Wanted};
@@ -175,7 +175,7 @@ impl Opener {
         if let Some(part) = before.filter(|part| part.is_as(spec, planned)) {
             return Ok(OpenedSink::Kept(part.clone()));
         }
-        let build = self.common.build(name, before.map(|part| &part.slot.build));
+        let build = self.common.build("sinks", name, before.map(|part| &part.slot.build));
         let factory = Contained::new(Arc::clone(&planned.factory));
         let sink = built(factory.build(build.clone())).await?;
         let accepts = asked(|| sink.accepts())?;
@@ -199,7 +199,7 @@ impl Opener {
         if let Some(part) = before.filter(|part| part.is_as(spec, planned)) {
             return Ok(OpenedRelay::Kept(part.clone()));
         }
-        let build = self.common.build(name, before.map(|part| &part.build));
+        let build = self.common.build("relays", name, before.map(|part| &part.build));
         let factory = Contained::new(Arc::clone(&planned.factory));
         let relay = built(factory.build(build.clone())).await?;
         let accepts = asked(|| relay.accepts())?;
@@ -230,7 +230,7 @@ impl Opener {
         if let Some(part) = before.filter(|part| part.is_as(spec, planned)) {
             return Ok(OpenedSource::Kept(part.clone()));
         }
-        let build = self.common.build(name, before.map(|part| &part.build));
+        let build = self.common.build("sources", name, before.map(|part| &part.build));
         let factory = Contained::new(Arc::clone(&planned.factory));
         let source = built(factory.build(build.clone())).await?;
         let counters = before.map(|part| Arc::clone(&part.counters)).unwrap_or_default();
@@ -303,20 +303,16 @@ fn duplicates(Specs { sources, relays, sinks }: &Specs) -> Vec<ComponentError> {
 
 impl Common {
     /// What the component of this name is built with. It goes on counting where its predecessor was.
-    pub(crate) fn build(&self, component: &str, before: Option<&Build>) -> Build {
+    pub(crate) fn build(&self, role: &str, component: &str, before: Option<&Build>) -> Build {
+        let path = path(role, component);
         let meter = before.map_or_else(Meter::default, |before| before.meter.clone());
-        let lease = ComponentLease {
-            sockets: self.sockets.clone(),
-            component: component.to_owned(),
-            meter: meter.clone(),
-        };
         Build {
             component: component.to_owned(),
-            meter,
             health: Health::new(component),
-            state: self.states.of(component),
+            state: self.states.of(&path),
             shared: self.shared.clone(),
-            leases: Leases::new(lease),
+            leases: Leases::new(ComponentLease { sockets: self.sockets.clone(), path, meter: meter.clone() }),
+            meter,
             files: Files::default(),
         }
     }

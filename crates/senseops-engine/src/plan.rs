@@ -136,6 +136,11 @@ impl SinkSpec {
     }
 }
 
+/// A component as a path in the configuration, such as `sinks.influx.main`. A source and a sink may have one name.
+pub(crate) fn path(role: &str, name: &str) -> String {
+    format!("{role}.{name}")
+}
+
 fn named<'a, T>(
     name: &'a str,
     components: &'a [Planned<T>],

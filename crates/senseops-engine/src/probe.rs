@@ -54,7 +54,7 @@ impl Plan {
         let mut probes = Vec::new();
         for spec in &specs.sources {
             for (name, planned) in spec.named() {
-                let build = common.build(&name, None);
+                let build = common.build("sources", &name, None);
                 let outcome = async move {
                     match built(planned.factory.build(build)).await {
                         Ok(mut source) => tried(source.probe()).await,
@@ -66,7 +66,7 @@ impl Plan {
         }
         for spec in &specs.relays {
             for (name, planned) in spec.named() {
-                let build = common.build(&name, None);
+                let build = common.build("relays", &name, None);
                 let outcome = async move {
                     match built(planned.factory.build(build)).await {
                         Ok(_relay) => ProbeOutcome::NothingToTry,
@@ -78,7 +78,7 @@ impl Plan {
         }
         for spec in &specs.sinks {
             for (name, planned) in spec.named() {
-                let build = common.build(&name, None);
+                let build = common.build("sinks", &name, None);
                 let outcome = async move {
                     match built(planned.factory.build(build)).await {
                         Ok(sink) => tried(sink.probe()).await,

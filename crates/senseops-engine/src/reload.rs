@@ -16,7 +16,7 @@ use crate::components::Components;
 use crate::handle::Parts;
 use crate::opening::{Opened, OpenedRelay, OpenedSink, OpenedSource, Opener, Runners};
 use crate::pipeline::OpenError;
-use crate::plan::{Plan, Specs};
+use crate::plan::{Plan, Specs, path};
 use crate::settings::PipelineSettings;
 use crate::sink::LONGEST_RELEASE;
 use crate::supervise::SourceRunner;
@@ -144,8 +144,7 @@ impl Running {
         let new_sources = self.start_readers(&components, runners);
         let longest = settings.shutdown_timeout.get() / 2;
         let left_sources = self.stop_sources(&before, &kept.sources, longest).await;
-        let staying = kept.sources.iter().chain(&kept.relays).chain(&kept.sinks).cloned().collect();
-        self.opener.common.sockets.complete_handover(&staying);
+        self.opener.common.sockets.complete_handover(&kept.paths());
         self.start_sources(new_sources);
         self.parts.replace(components);
         if self.settings.labels != settings.labels {
@@ -227,6 +226,14 @@ impl Running {
             ("pipeline.self_metrics", settings.self_metrics != before.self_metrics),
         ];
         changed.into_iter().filter_map(|(key, is_changed)| is_changed.then_some(key)).collect()
+    }
+}
+
+impl Names {
+    fn paths(&self) -> HashSet<String> {
+        let sources = self.sources.iter().map(|name| path("sources", name));
+        let relays = self.relays.iter().map(|name| path("relays", name));
+        sources.chain(relays).chain(self.sinks.iter().map(|name| path("sinks", name))).collect()
     }
 }
 

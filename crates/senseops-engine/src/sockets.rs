@@ -33,7 +33,7 @@ struct Inner {
 struct Key {
     protocol: Protocol,
     address: SocketAddr,
-    component: Option<String>,
+    path: Option<String>,
 }
 
 #[derive(Debug)]
@@ -56,7 +56,7 @@ enum Open {
 
 #[derive(Clone, Debug)]
 struct Owner {
-    component: String,
+    path: String,
     /// Of datagrams that the kernel has dropped.
     drops: Option<Gauge>,
 }
@@ -64,7 +64,8 @@ struct Owner {
 /// Lends sockets to one component.
 pub(crate) struct ComponentLease {
     pub(crate) sockets: Sockets,
-    pub(crate) component: String,
+    /// Which component, as a path in the configuration.
+    pub(crate) path: String,
     pub(crate) meter: Meter,
 }
 
@@ -77,7 +78,7 @@ impl Sockets {
     /// Who listens where, by component.
     pub(crate) fn view(&self) -> Vec<ListenerView> {
         let view = |(key, held): (&Key, &Held)| ListenerView {
-            component: held.owner.component.clone(),
+            component: held.owner.name().to_owned(),
             protocol: key.protocol,
             address: held.bound,
         };
@@ -116,7 +117,7 @@ impl Sockets {
                 held.owner = heir;
                 true
             }
-            None => staying.contains(&held.owner.component),
+            None => staying.contains(&held.owner.path),
         });
     }
 
@@ -144,14 +145,14 @@ impl ComponentLease {
     ) -> Result<T, LeaseError> {
         let failed = |source| LeaseError::Bind { protocol, address, source };
         let Inner { held, leaving } = &mut *self.sockets.lock();
-        let key = Key { protocol, address, component: (address.port() == 0).then(|| self.component.clone()) };
-        let owner = Owner { component: self.component.clone(), drops };
+        let key = Key { protocol, address, path: (address.port() == 0).then(|| self.path.clone()) };
+        let owner = Owner { path: self.path.clone(), drops };
         match held.entry(key) {
             Entry::Occupied(entry) => {
                 let held = entry.into_mut();
                 let user = held.heir.as_ref().unwrap_or(&held.owner);
-                if user.component != self.component && !leaving.contains(&user.component) {
-                    let taken = format!("the component {} listens there already", user.component);
+                if user.path != self.path && !leaving.contains(&user.path) {
+                    let taken = format!("{} listens there already", user.path);
                     return Err(failed(io::Error::new(io::ErrorKind::AddrInUse, taken)));
                 }
                 held.heir = Some(owner);
@@ -160,12 +161,19 @@ impl ComponentLease {
             Entry::Vacant(entry) => {
                 let socket = Open::bind(protocol, address).map_err(failed)?;
                 let bound = socket.local_addr().map_err(failed)?;
-                info!(component = self.component, %protocol, address = %bound, "listening");
+                info!(component = self.path, %protocol, address = %bound, "listening");
                 let heir = Some(owner.clone());
                 let held = entry.insert(Held { socket, bound, owner, heir, is_new: true });
                 lend(&held.socket).map_err(failed)
             }
         }
+    }
+}
+
+impl Owner {
+    /// The path without the role.
+    fn name(&self) -> &str {
+        self.path.split_once('.').map_or(&*self.path, |(_role, name)| name)
     }
 }
 
@@ -231,8 +239,8 @@ impl Open {
 mod tests {
     use super::*;
 
-    fn lease(sockets: &Sockets, component: &str) -> ComponentLease {
-        ComponentLease { sockets: sockets.clone(), component: component.into(), meter: Meter::default() }
+    fn lease(sockets: &Sockets, path: &str) -> ComponentLease {
+        ComponentLease { sockets: sockets.clone(), path: path.into(), meter: Meter::default() }
     }
 
     /// An address that was free a moment ago.
@@ -244,13 +252,13 @@ mod tests {
     fn connections_wait_for_the_component_that_takes_over() {
         let sockets = Sockets::default();
         let any = "127.0.0.1:0".parse().unwrap();
-        drop(lease(&sockets, "telemetry.in").tcp(any).unwrap());
+        drop(lease(&sockets, "sources.telemetry.in").tcp(any).unwrap());
         let [listener] = &sockets.view()[..] else { panic!("one listener") };
         assert_eq!((listener.component.as_str(), listener.protocol), ("telemetry.in", Protocol::Tcp));
         let client = std::net::TcpStream::connect(listener.address).unwrap();
 
         sockets.begin_handover(HashSet::new());
-        let again = lease(&sockets, "telemetry.in").tcp(any).unwrap();
+        let again = lease(&sockets, "sources.telemetry.in").tcp(any).unwrap();
         sockets.complete_handover(&HashSet::new());
         let accepted = loop {
             match again.accept() {
@@ -264,15 +272,15 @@ mod tests {
     #[test]
     fn a_component_gets_its_socket_back_and_others_are_told_who_has_it() {
         let sockets = Sockets::default();
-        let free = lease(&sockets, "udp.probe").udp("127.0.0.1:0".parse().unwrap(), 65_536).unwrap();
-        let again = lease(&sockets, "udp.probe").udp("127.0.0.1:0".parse().unwrap(), 65_536).unwrap();
+        let free = lease(&sockets, "sources.udp.probe").udp("127.0.0.1:0".parse().unwrap(), 65_536).unwrap();
+        let again = lease(&sockets, "sources.udp.probe").udp("127.0.0.1:0".parse().unwrap(), 65_536).unwrap();
         assert_eq!(free.socket.local_addr().unwrap(), again.socket.local_addr().unwrap());
 
         let fixed = free_address();
-        lease(&sockets, "udp.users").udp(fixed, 65_536).unwrap();
-        let error = lease(&sockets, "udp.logs").udp(fixed, 65_536).unwrap_err();
+        lease(&sockets, "sources.udp.users").udp(fixed, 65_536).unwrap();
+        let error = lease(&sockets, "sources.udp.logs").udp(fixed, 65_536).unwrap_err();
         let cause = senseops_core::chain(&error).to_string();
-        assert_eq!(cause, format!("bind udp {fixed}: the component udp.users listens there already"));
+        assert_eq!(cause, format!("bind udp {fixed}: sources.udp.users listens there already"));
     }
 
     #[test]
@@ -280,27 +288,27 @@ mod tests {
         let sockets = Sockets::default();
         let address = free_address();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-        drop(lease(&sockets, "udp.users").udp(address, 65_536).unwrap());
+        drop(lease(&sockets, "sources.udp.users").udp(address, 65_536).unwrap());
         sender.send_to(b"waits in the kernel", address).unwrap();
 
-        sockets.begin_handover(HashSet::from(["udp.users".to_owned()]));
-        let taken_over = lease(&sockets, "udp.both").udp(address, 65_536).unwrap();
+        sockets.begin_handover(HashSet::from(["sources.udp.users".to_owned()]));
+        let taken_over = lease(&sockets, "sources.udp.both").udp(address, 65_536).unwrap();
         sockets.complete_handover(&HashSet::new());
         let mut buffer = [0; 100];
         assert_eq!(taken_over.socket.recv(&mut buffer).unwrap(), 19);
-        assert!(lease(&sockets, "udp.users").udp(address, 65_536).is_err());
+        assert!(lease(&sockets, "sources.udp.users").udp(address, 65_536).is_err());
     }
 
     #[test]
     fn a_handover_that_is_cancelled_leaves_no_trace() {
         let sockets = Sockets::default();
         let [first, second] = [(); 2].map(|()| free_address());
-        lease(&sockets, "udp.users").udp(first, 65_536).unwrap();
-        sockets.begin_handover(HashSet::from(["udp.users".to_owned()]));
-        lease(&sockets, "udp.other").udp(first, 65_536).unwrap();
-        lease(&sockets, "udp.other").udp(second, 65_536).unwrap();
+        lease(&sockets, "sources.udp.users").udp(first, 65_536).unwrap();
+        sockets.begin_handover(HashSet::from(["sources.udp.users".to_owned()]));
+        lease(&sockets, "sources.udp.other").udp(first, 65_536).unwrap();
+        lease(&sockets, "sources.udp.other").udp(second, 65_536).unwrap();
         sockets.cancel_handover();
-        assert!(lease(&sockets, "udp.users").udp(first, 65_536).is_ok());
+        assert!(lease(&sockets, "sources.udp.users").udp(first, 65_536).is_ok());
         UdpSocket::bind(second).unwrap();
     }
 }

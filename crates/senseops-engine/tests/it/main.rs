@@ -9,6 +9,7 @@ mod contained;
 mod dead_letters;
 mod delivery;
 mod disk;
+mod leases;
 mod opening;
 mod relays;
 mod reload;

@@ -339,7 +339,7 @@ async fn a_relay_whose_memory_cannot_be_read_waits_until_it_can() {
     let relay = Adds::new(100);
     let built = || pipeline().settings(on_disk(dir.path())).relay("counts", relay.clone()).build();
     run(built().await.unwrap(), async |handle| emit(&handle, 0..3).await).await;
-    let (file, aside) = (dir.path().join("state/counts.state/relay.state"), dir.path().join("aside"));
+    let (file, aside) = (dir.path().join("state/relays.counts.state/relay.state"), dir.path().join("aside"));
     // What is a directory cannot be read as a file.
     std::fs::rename(&file, &aside).unwrap();
     std::fs::create_dir(&file).unwrap();
@@ -359,7 +359,7 @@ async fn a_relay_that_could_not_store_what_it_knows_is_well_once_it_can() {
     let dir = tempfile::tempdir().unwrap();
     let relay = Adds::new(100);
     let built = pipeline().settings(on_disk(dir.path())).relay("counts", relay.clone());
-    let (place, aside) = (dir.path().join("state/counts.state"), dir.path().join("aside"));
+    let (place, aside) = (dir.path().join("state/relays.counts.state"), dir.path().join("aside"));
     run(built.build().await.unwrap(), async |handle| {
         emit(&handle, 0..3).await;
         until_saved(&handle).await;
