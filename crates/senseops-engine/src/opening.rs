@@ -23,7 +23,7 @@ use crate::counters::SourceCounters;
 use crate::dead_letters::DeadLetters;
 use crate::handle::{Emitters, Parts};
 use crate::intake::SourceIntake;
-use crate::pipeline::{OpenError, Pipeline};
+use crate::pipeline::{CloseOnDrop, OpenError, Pipeline};
 use crate::plan::{ComponentError, Plan, Program, RelaySpec, SinkSpec, SourceSpec, Specs, path};
 use crate::reload::COMMANDS;
 use crate::settings::JournalSettings;
@@ -94,7 +94,8 @@ pub(crate) async fn open(plan: Plan) -> Result<Pipeline, OpenError> {
     let emitters = opener.emitters(&settings.labels, &embedder);
     let (commands, requested) = mpsc::channel(COMMANDS);
     let parts = Arc::new(Parts::new(&opener, components, (emitters, embedder), commands));
-    Ok(Pipeline { opener, settings, runners, writer, parts, requested })
+    let closing = CloseOnDrop(Arc::clone(&parts));
+    Ok(Pipeline { opener, settings, runners, writer, parts, requested, closing })
 }
 
 /// The journal, and what writes it if it is on disk.

@@ -40,6 +40,7 @@ pub struct Pipeline {
     pub(crate) parts: Arc<Parts>,
     /// Plans that shall be run instead.
     pub(crate) requested: mpsc::Receiver<Command>,
+    pub(crate) closing: CloseOnDrop,
 }
 
 /// A pipeline cannot be opened.
@@ -59,8 +60,8 @@ pub struct Summary {
     pub aborted: Vec<String>,
 }
 
-/// Closes the journal in any case.
-struct CloseOnDrop(Journal<Chunk>);
+/// Closes everything in any case, also while handles are kept.
+pub(crate) struct CloseOnDrop(pub(crate) Arc<Parts>);
 
 impl Pipeline {
     /// A pipeline written in code.
@@ -84,11 +85,10 @@ impl Pipeline {
     /// Runs on the caller's runtime until `stop` resolves, then drains: sources stop first, then relays see what is left,
     /// then sinks deliver it, all together within the shutdown time.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Summary {
-        let Self { opener, settings, runners, writer, parts, mut requested } = self;
-        let writer = writer.map(|writer| spawn_blocking(move || writer.run()));
         // Also if this future is dropped: the threads of the journal end only then.
-        let journal = CloseOnDrop(opener.journal.clone());
-        keep(&journal.0);
+        let Self { closing, opener, settings, runners, writer, parts, mut requested } = self;
+        let writer = writer.map(|writer| spawn_blocking(move || writer.run()));
+        keep(&opener.journal);
         let mut running = Running {
             opener,
             settings,
@@ -105,7 +105,7 @@ impl Pipeline {
             let handle = Handle(Arc::clone(&running.parts));
             chores.spawn("self_metrics".to_owned(), self_events::emit(handle, interval));
         }
-        let waiting = journal.0.status().events;
+        let waiting = running.parts.journal.status().events;
         info!(
             sources = running.sources.len(),
             relays = running.relays.len(),
@@ -132,12 +132,12 @@ impl Pipeline {
             let _unheard = answer.send(result);
         }
         drop((requested, chores));
-        running.drain(journal, writer).await
+        running.drain(closing, writer).await
     }
 }
 
 impl Running {
-    async fn drain(mut self, journal: CloseOnDrop, writer: Option<JoinHandle<()>>) -> Summary {
+    async fn drain(mut self, closing: CloseOnDrop, writer: Option<JoinHandle<()>>) -> Summary {
         info!("pipeline is draining");
         let begin = Instant::now();
         let longest = self.settings.shutdown_timeout.get();
@@ -151,11 +151,11 @@ impl Running {
             aborted.extend(self.relays.join_named(&name, begin + longest / 4 * 3).await);
         }
         // What a host program emits from here on would be seen by some sinks and not by others.
-        journal.0.seal();
+        self.parts.journal.seal();
         self.opener.taps.end();
         self.drain.request();
         aborted.extend(self.sinks.join(begin + longest).await);
-        drop(journal);
+        self.parts.journal.close();
         if let Some(writer) = writer {
             match timeout(LAST_WRITE, writer).await {
                 Ok(Ok(())) => {}
@@ -169,9 +169,7 @@ impl Running {
             warn!(components = aborted.join(", "), "components did not stop in time and were aborted");
         }
         let view = Handle(Arc::clone(&self.parts)).view();
-        self.parts.sockets.close();
-        self.parts.states.close();
-        self.parts.dead_letters.close();
+        drop(closing);
         tell_losses(&view);
         info!(seconds = begin.elapsed().as_secs_f64(), "pipeline has stopped");
         Summary { view, aborted }
@@ -190,7 +188,11 @@ fn keep(journal: &Journal<Chunk>) {
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
-        self.0.close();
+        let Parts { journal, sockets, states, dead_letters, .. } = &*self.0;
+        journal.close();
+        sockets.close();
+        states.close();
+        dead_letters.close();
     }
 }
 

@@ -17,4 +17,5 @@ mod routing;
 mod self_events;
 mod shutdown;
 mod sources;
+mod states;
 mod support;
