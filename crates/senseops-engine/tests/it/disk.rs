@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use senseops_core::{Outcome, WriteError};
 use senseops_engine::{JournalSettings, Pipeline, PipelineSettings};
+use tokio::time::timeout;
 
 use crate::support::{Scripted, numbered, run};
 
@@ -63,15 +65,14 @@ async fn a_pipeline_that_is_dropped_in_mid_run_gives_its_journal_back() {
         ..PipelineSettings::default()
     };
     let first = Pipeline::builder().settings(settings.clone()).build().await.unwrap();
-    let cut_short =
-        tokio::time::timeout(Duration::from_millis(50), first.run_until(std::future::pending())).await;
+    let cut_short = timeout(Duration::from_millis(50), first.run_until(std::future::pending())).await;
     assert!(cut_short.is_err());
     let reopened = async {
         while Pipeline::builder().settings(settings.clone()).build().await.is_err() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    assert!(tokio::time::timeout(Duration::from_mins(5), reopened).await.is_ok());
+    assert!(timeout(Duration::from_mins(5), reopened).await.is_ok());
 }
 
 #[tokio::test]
@@ -98,4 +99,32 @@ async fn what_a_failed_disk_cannot_keep_is_delivered_before_the_end() {
     .await;
     assert!(!summary.view.journal.outlives_the_program);
     assert_eq!((flaky.log.written(), summary.view.undelivered()), (vec![7], 0));
+}
+
+#[tokio::test]
+async fn who_waits_for_an_answer_has_it_long_before_the_next_sync_and_so_have_those_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = JournalSettings {
+        path: Some(dir.path().to_owned()),
+        fsync: Some("10m".parse().unwrap()),
+        ..JournalSettings::default()
+    };
+    let settings = PipelineSettings { journal, ..PipelineSettings::default() };
+    let sink = Arc::new(Scripted::willing());
+    let pipeline =
+        Pipeline::builder().settings(settings).sink("target", Arc::clone(&sink)).build().await.unwrap();
+    run(pipeline, async |handle| {
+        let answered = async {
+            let patient = handle.emit(vec![numbered(0)]).await;
+            let urgent = (1..100).map(|number| {
+                let handle = handle.clone();
+                async move { handle.emit(vec![numbered(number)]).await.outcome_now().await }
+            });
+            assert_eq!(join_all(urgent).await, [Outcome::Stored; 99]);
+            assert_eq!(patient.outcome().await, Outcome::Stored);
+        };
+        assert!(timeout(Duration::from_mins(5), answered).await.is_ok(), "it waits for the next sync");
+    })
+    .await;
+    assert_eq!(sink.log.written().len(), 100);
 }
