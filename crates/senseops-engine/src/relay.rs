@@ -8,7 +8,7 @@ use std::time::Duration;
 use senseops_core::host::Delivery;
 use senseops_core::settings::Span;
 use senseops_core::{
-    Build, Chunk, Emitter, Event, Receipt, Relay, RelayError, Shutdown, StateError, Timestamp,
+    Build, Chunk, Emitter, Event, Outcome, Relay, RelayError, Shutdown, StateError, Timestamp,
 };
 use senseops_journal::{Journal, Reader};
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,6 @@ struct Saved {
 #[derive(Default)]
 struct Unsaved {
     through: Option<Through>,
-    receipts: Vec<Receipt>,
     /// When it is saved.
     due: Option<Instant>,
     /// That failed, and the operator was told.
@@ -187,20 +186,17 @@ impl Work<'_> {
         let mut out = Vec::new();
         let looked = contained(|| look(self.relay, &mut out).map_err(|error| told(&error))).flatten();
         if !out.is_empty() {
-            self.unsaved.receipts.push(self.emitter.emit(out).await);
+            self.emitter.emit(out).await.ignore();
             self.later();
         }
         looked
     }
 
-    /// Stores what the relay knows, once what it emitted is stored, and moves on in the journal.
+    /// Stores what the relay knows, once what it has seen and emitted is stored, and moves on in the journal.
     async fn save(&mut self, reader: &mut Reader<Chunk>) -> Result<(), String> {
         self.unsaved.due = None;
-        for receipt in self.unsaved.receipts.drain(..) {
-            receipt.outcome_now().await;
-        }
-        if self.journal.status().failure.is_some() {
-            // What is in memory only may be lost, and must not be behind the place where it goes on.
+        if self.journal.receipt().outcome_now().await != Outcome::Stored {
+            // What is in memory only may be lost or come again, and must not be behind the place where it goes on.
             self.later();
             return Ok(());
         }

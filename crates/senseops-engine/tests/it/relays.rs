@@ -375,3 +375,21 @@ async fn a_relay_that_could_not_store_what_it_knows_is_well_once_it_can() {
     .await;
     assert_eq!(relay.log.remembered(), [0, 1, 2, 3, 4]);
 }
+
+#[tokio::test]
+async fn a_relay_remembers_only_what_is_stored_so_that_what_is_emitted_again_after_a_crash_counts_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = on_disk(dir.path());
+    settings.journal.fsync = Some("10m".parse().unwrap());
+    // One that emits nothing has nothing of its own to wait for.
+    let built = pipeline().settings(settings).relay("text", Text);
+    let file = dir.path().join("state/relays.text.state/relay.state");
+    run(built.build().await.unwrap(), async |handle| {
+        emit(&handle, 0..3).await;
+        while !file.exists() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(handle.view().journal.durable_events, 3);
+    })
+    .await;
+}
