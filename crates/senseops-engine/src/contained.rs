@@ -72,9 +72,18 @@ pub(crate) async fn built<T>(
     build: impl Future<Output = Result<T, BuildError>>,
 ) -> Result<Contained<T>, BuildError> {
     match timeout(LONGEST_BUILD, contained_async(build)).await {
-        Ok(Ok(built)) => built.map(Contained::new),
+        Ok(Ok(built)) => built.map(Contained::new).map_err(showable),
         Ok(Err(panic)) => Err(BuildError::at("", panic)),
         Err(_elapsed) => Err(BuildError::at("", format!("building it took longer than {LONGEST_BUILD:?}"))),
+    }
+}
+
+/// The same error, whose cause others can show without fear.
+fn showable(error: BuildError) -> BuildError {
+    let shown = error.source.as_deref().map(|cause| contained(|| chain(cause).to_string()));
+    match shown {
+        Some(Err(panic)) => error.because(panic),
+        Some(Ok(_)) | None => error,
     }
 }
 

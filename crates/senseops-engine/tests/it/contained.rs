@@ -323,3 +323,27 @@ async fn a_runner_that_ends_badly_during_a_reload_is_told_too() {
     .await;
     assert_eq!(good.log.written(), [0, 1, 2]);
 }
+
+/// Cannot be opened, and cannot say why.
+#[derive(PartialEq)]
+struct Speechless;
+
+#[async_trait]
+impl Factory<Arc<dyn Sink>> for Speechless {
+    async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
+        Err(BuildError::at("tls.ca", "read it").because(Unspeakable))
+    }
+}
+
+impl IntoComponents<Arc<dyn Sink>> for Speechless {
+    fn into_components(self) -> Result<Vec<PlannedSink>, PlanError> {
+        Ok(vec![PlannedSink::single(self)])
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_a_component_cannot_be_opened_can_be_shown_whatever_the_plugin_says() {
+    let refused = Pipeline::builder().sink("speechless", Speechless).build().await.unwrap_err();
+    assert_eq!(refused.to_string(), "sinks.speechless: read it: the component panicked: no words");
+    assert_eq!(refused.errors[0].source.key, "tls.ca");
+}
