@@ -35,7 +35,7 @@ struct NewerVersion {
 impl OwnedDirectory {
     /// Creates or opens the directory for `what`, such as `dead letters`. Does blocking I/O.
     pub(crate) fn open(path: PathBuf, what: &'static str, known: u32) -> Result<Self, BoxError> {
-        fs::create_dir_all(&path)?;
+        create_directory(&path)?;
         let lock = DirectoryLock::new(&path)?;
         let format = path.join(FORMAT);
         let text = match fs::read(&format) {
@@ -78,6 +78,22 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(next, path)?;
     path.parent().map_or(Ok(()), sync_directory)
+}
+
+/// Creates a directory and all above it, durably.
+pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() {
+        return Ok(());
+    }
+    if above != path {
+        create_directory(above)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        created => created,
+    }?;
+    sync_directory(above)
 }
 
 /// New names are durable once the directory is synced; Windows does that by itself.

@@ -20,13 +20,17 @@ use crate::backoff::Backoff;
 use crate::contained::{Contained, contained, told};
 use crate::counters::SourceCounters;
 use crate::sink::{Collect, Collected, Reached, Through, Wanted};
-use crate::supervise::{ContainedFactory, FIRST_RESTART, LONGEST_RESTART, RAN_WELL, follow_files, rebuild};
+use crate::supervise::{
+    ContainedFactory, FIRST_RESTART, LONGEST_RESTART, RAN_WELL, build_anew, follow_files, rebuild,
+};
 use crate::watched::Watched;
 
 /// How often what a relay remembers is stored while events come. Its place in the journal moves then, too.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
-/// The key of that in the state of the component.
-const KEY: &str = "relay";
+/// How many events it emits as one chunk. All of a window together may not fit into a small journal.
+const EMITTED_TOGETHER: usize = 256;
+/// The key of that in the state of the component, beside keys of its own.
+const KEY: &str = "engine.relay";
 
 /// One relay component, ready to run.
 pub(crate) struct RelayRunner {
@@ -103,6 +107,11 @@ impl RelayRunner {
         if let Some(snapshot) = saved.snapshot {
             let restored = contained(|| relay.restore(snapshot).map_err(|error| told(&error))).flatten();
             if let Err(reason) = restored {
+                // Nobody knows how much of it this instance has taken.
+                *relay = match build_anew(&***factory, build, watched).await {
+                    Ok(relay) => relay,
+                    Err(error) => return Ended::Failed(told(&error)),
+                };
                 build.health.warning(format!("it begins anew, since it cannot go on where it was: {reason}"));
             }
         }
@@ -185,8 +194,9 @@ impl Work<'_> {
     ) -> Result<(), String> {
         let mut out = Vec::new();
         let looked = contained(|| look(self.relay, &mut out).map_err(|error| told(&error))).flatten();
-        if !out.is_empty() {
-            self.emitter.emit(out).await.ignore();
+        while !out.is_empty() {
+            let rest = out.split_off(out.len().min(EMITTED_TOGETHER));
+            self.emitter.emit(std::mem::replace(&mut out, rest)).await.ignore();
             self.later();
         }
         looked

@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::owned_directory::{OwnedDirectory, replace};
+use crate::owned_directory::{OwnedDirectory, create_directory, replace};
 use crate::plan::ComponentError;
 use crate::settings::PipelineSettings;
 
@@ -175,7 +175,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn write(path: &Path, value: &[u8]) -> io::Result<()> {
-    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    path.parent().map_or(Ok(()), create_directory)?;
     let mut content = format!("{TITLE}{:08x}\n", crc32c::crc32c(value)).into_bytes();
     content.extend_from_slice(value);
     replace(path, &content)

@@ -18,6 +18,8 @@ type Look = Arc<dyn Fn(usize, &[i64]) -> Result<(), RelayError> + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Adds {
     pub(crate) by: i64,
+    /// So many times.
+    pub(crate) times: u16,
     pub(crate) interval: Option<Span>,
     /// Which of several configurations this is.
     pub(crate) revision: u32,
@@ -41,7 +43,7 @@ struct Adding {
 
 impl Adds {
     pub(crate) fn new(by: i64) -> Self {
-        Self { by, interval: None, revision: 0, look: Arc::new(|_, _| Ok(())), log: Arc::default() }
+        Self { by, times: 1, interval: None, revision: 0, look: Arc::new(|_, _| Ok(())), log: Arc::default() }
     }
 
     /// Answers looks by `look`.
@@ -88,12 +90,14 @@ impl Relay for Adding {
     }
 
     fn observe(&mut self, batch: &Batch, out: &mut Vec<Event>) -> Result<(), RelayError> {
-        let Adds { by, look, log, .. } = &self.plan;
-        out.extend(batch.iter().map(|event| {
-            let key = number(event).to_be_bytes();
-            let sum = numbered(number(event) + by);
-            Event::keyed(("adds", &key), event.time, sum.kind, &sum.labels, sum.body)
-        }));
+        let Adds { by, times, look, log, .. } = &self.plan;
+        for time in 0..*times {
+            out.extend(batch.iter().map(|event| {
+                let key = [&number(event).to_be_bytes()[..], &time.to_be_bytes()].concat();
+                let sum = numbered(number(event) + by);
+                Event::keyed(("adds", &key), event.time, sum.kind, &sum.labels, sum.body)
+            }));
+        }
         self.seen.extend(numbers(batch));
         log.remembered.lock().unwrap().clone_from(&self.seen);
         look(log.looks.fetch_add(1, Ordering::Relaxed), &numbers(batch))

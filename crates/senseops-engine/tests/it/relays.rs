@@ -281,6 +281,23 @@ async fn a_changed_relay_takes_over_place_and_state_and_an_unchanged_one_runs_on
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_relay_may_make_more_at_once_than_the_journal_can_hold() {
+    let mut settings = PipelineSettings::default();
+    settings.journal.max_bytes = Some("512KiB".parse().unwrap());
+    let sink = Arc::new(Scripted::willing());
+    let delivery = Delivery { overflow: Overflow::Block, ..Delivery::default() };
+    let relay = Adds { times: 4000, ..Adds::new(10_000) };
+    let built = pipeline().settings(settings).relay_with("many", reading(["embedder"]), relay);
+    let built = built.sink_with("slow", delivery, Arc::clone(&sink)).build().await.unwrap();
+    let summary = run(built, async |handle| {
+        emit(&handle, 0..1).await;
+        until(&handle, |view| view.sinks[0].delivered == 4001).await;
+    })
+    .await;
+    assert_eq!((summary.view.relays[0].emitted, summary.view.relays[0].lost), (4000, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_relay_that_fills_the_journal_itself_waits_for_room_and_blocks_nobody_for_ever() {
     let mut settings = PipelineSettings { shutdown_timeout: "1h".parse().unwrap(), ..Default::default() };
     settings.journal.max_bytes = Some("64KiB".parse().unwrap());
@@ -339,7 +356,8 @@ async fn a_relay_whose_memory_cannot_be_read_waits_until_it_can() {
     let relay = Adds::new(100);
     let built = || pipeline().settings(on_disk(dir.path())).relay("counts", relay.clone()).build();
     run(built().await.unwrap(), async |handle| emit(&handle, 0..3).await).await;
-    let (file, aside) = (dir.path().join("state/relays.counts.state/relay.state"), dir.path().join("aside"));
+    let (file, aside) =
+        (dir.path().join("state/relays.counts.state/engine.relay.state"), dir.path().join("aside"));
     // What is a directory cannot be read as a file.
     std::fs::rename(&file, &aside).unwrap();
     std::fs::create_dir(&file).unwrap();
@@ -383,7 +401,7 @@ async fn a_relay_remembers_only_what_is_stored_so_that_what_is_emitted_again_aft
     settings.journal.fsync = Some("10m".parse().unwrap());
     // One that emits nothing has nothing of its own to wait for.
     let built = pipeline().settings(settings).relay("text", Text);
-    let file = dir.path().join("state/relays.text.state/relay.state");
+    let file = dir.path().join("state/relays.text.state/engine.relay.state");
     run(built.build().await.unwrap(), async |handle| {
         emit(&handle, 0..3).await;
         while !file.exists() {
