@@ -52,17 +52,20 @@ impl Builder {
         self
     }
 
-    /// Replaces the settings of the pipeline as a whole.
+    /// Replaces the settings of the pipeline as a whole; its labels come under those that were set by
+    /// [`labels`](Self::labels).
     #[must_use]
     pub fn settings(mut self, settings: PipelineSettings) -> Self {
-        self.plan.settings = settings;
+        let labels = self.plan.settings.labels.over(&settings.labels);
+        self.plan.settings = PipelineSettings { labels, ..settings };
         self
     }
 
     /// Labels of every event, under those of its source and its origin.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "like everything else that a builder is given")]
     pub fn labels(mut self, labels: LabelSet) -> Self {
-        self.plan.settings.labels = labels;
+        self.plan.settings.labels = labels.over(&self.plan.settings.labels);
         self
     }
 
