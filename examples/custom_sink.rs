@@ -40,10 +40,10 @@ impl Sink for Lines {
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), WriteError> {
-        let lines: String = batch.iter().map(|event| format!("{}\n", serde_json::json!(event))).collect();
+        let lines: Vec<_> = batch.iter().map(|event| serde_json::json!(event).to_string() + "\n").collect();
         let file = File::options().create(true).append(true).open(&self.path).await;
         let mut file = file.map_err(WriteError::unavailable)?;
-        file.write_all(lines.as_bytes()).await.map_err(WriteError::unavailable)?;
+        file.write_all(lines.concat().as_bytes()).await.map_err(WriteError::unavailable)?;
         file.sync_data().await.map_err(WriteError::unavailable)
     }
 }
@@ -52,9 +52,10 @@ impl Sink for Lines {
 async fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("events.jsonl");
+    let path_in_yaml = serde_json::json!(path);
     let yaml = format!(
         "sources: {{ udp: {{ users: {{ listen: '127.0.0.1:0', allow: [ 127.0.0.1 ] }} }} }}\n\
-         sinks: {{ lines: {{ file: {{ path: {path:?} }} }} }}\n"
+         sinks: {{ lines: {{ file: {{ path: {path_in_yaml} }} }} }}\n"
     );
     let registry = senseops::builtin().sink::<Lines>();
     let loaded = senseops::config::load_str(&registry, "example.yaml", &yaml, [])?;
@@ -98,13 +99,12 @@ mod tests {
 
         async fn stored(&self, directory: &TempDir) -> Vec<u64> {
             let paths = ["aside.jsonl", "events.jsonl"].map(|name| directory.path().join(name));
-            let texts = paths.iter().filter_map(|path| std::fs::read_to_string(path).ok());
-            let events = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
-            events
-                .map(|line| {
-                    serde_json::from_str::<Value>(&line).unwrap()["fields"][sample::NUMBER].as_u64().unwrap()
-                })
-                .collect()
+            let texts = paths.iter().filter_map(|path| std::fs::read(path).ok());
+            let events = texts.flat_map(|text| {
+                let events = serde_json::Deserializer::from_slice(&text).into_iter::<Value>();
+                events.map(Result::unwrap).collect::<Vec<_>>()
+            });
+            events.map(|event| event["fields"][sample::NUMBER].as_u64().unwrap()).collect()
         }
 
         async fn behave(&self, directory: &TempDir, behaviour: TargetBehaviour) -> bool {
@@ -125,7 +125,15 @@ mod tests {
                 TargetBehaviour::Accept
                 | TargetBehaviour::Down
                 | TargetBehaviour::Busy { retry_after: None } => {}
-                _ => return false,
+                TargetBehaviour::Busy { .. }
+                | TargetBehaviour::RefuseSome(_)
+                | TargetBehaviour::RefuseAll
+                | TargetBehaviour::AtMost(_)
+                | TargetBehaviour::Deny
+                | TargetBehaviour::Hang
+                | TargetBehaviour::LoseWrites
+                | TargetBehaviour::LoseAnswers
+                | _ => return false,
             }
             true
         }
