@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Those for people who write code against ours.
-const PAGES: [&str; 1] = ["../docs/write-a-plugin.md"];
+const PAGES: [&str; 2] = ["../docs/embed.md", "../docs/write-a-plugin.md"];
 
 #[test]
 fn what_pages_quote_is_in_an_example() {
