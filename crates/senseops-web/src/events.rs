@@ -36,7 +36,7 @@ struct Shown<'a> {
 /// A line of the stream that tells what is not in it.
 #[derive(Serialize)]
 struct Missed {
-    /// So many emissions were not shown, because the reader was too slow.
+    /// So many events were not shown, because the reader was too slow.
     missed: u64,
 }
 

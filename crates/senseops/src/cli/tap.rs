@@ -18,7 +18,7 @@ use super::signals::{self, Hangup};
 /// The longest line. An event of a source has a bound far below.
 const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 
-/// A line of the stream: an event with its source, or how many emissions are not in it.
+/// A line of the stream: an event with its source, or how many events are not in it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Line {
@@ -51,7 +51,7 @@ pub(super) async fn tap(registry: &Registry, args: &args::Tap) -> io::Result<Exi
         () = stop => Ok(()),
     };
     if printer.missed > 0 {
-        output::complain(format_args!("{} emissions were missed, they came too fast", printer.missed))?;
+        output::complain(format_args!("{} events were missed, they came too fast", printer.missed))?;
     }
     match ended {
         Ok(()) => Ok(Exit::Done),
