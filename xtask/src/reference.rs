@@ -110,6 +110,14 @@ mod tests {
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
+    struct AnyRelay {
+        enabled: bool,
+        labels: LabelSet,
+        only: Only,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
     struct AnySink {
         enabled: bool,
         only: Only,
@@ -185,13 +193,17 @@ sinks:
     }
 
     #[test]
-    fn the_frame_shows_every_default_of_sources_and_sinks() {
+    fn the_frame_shows_every_default_of_components() {
         let (_, components) = FRAME.split_once("every source has:\n").unwrap();
-        let (source, sink) = components.split_once("#\n# and every sink has:\n").unwrap();
+        let (source, others) =
+            components.split_once("#\n# and every relay, of which sos itself has none:\n").unwrap();
+        let (relay, sink) = others.split_once("#\n# and every sink has:\n").unwrap();
         let source: AnySource = serde_saphyr::from_str(&switched_on(source, "#   ")).unwrap();
         // It has no default: most sources are not limited.
         let rate_limit = source.rate_limit;
         assert_eq!(source, AnySource { enabled: true, labels: LabelSet::default(), rate_limit });
+        let relay: AnyRelay = serde_saphyr::from_str(&switched_on(relay, "#   ")).unwrap();
+        assert_eq!(relay, AnyRelay { enabled: true, labels: LabelSet::default(), only: Only::default() });
         let sink: AnySink = serde_saphyr::from_str(&switched_on(sink, "#   ")).unwrap();
         assert_eq!(sink, AnySink { enabled: true, only: Only::default(), delivery: Delivery::default() });
     }
