@@ -62,7 +62,7 @@ pub enum Overflow {
 pub struct Only {
     /// Patterns over kinds, such as `qlik.*`. Empty for all.
     pub kinds: Vec<KindPattern>,
-    /// Names of sources, such as `udp.users` or `udp.*`. Empty for all.
+    /// Names of sources and relays, such as `udp.users` or `udp.*`. Empty for all.
     pub sources: Vec<String>,
 }
 

@@ -145,10 +145,10 @@ impl Handle {
         self.0.taps.tap(filter)
     }
 
-    /// Gives up the place in the journal of a sink that is no longer there, and with it what waits for it.
+    /// Gives up the place in the journal of a sink or relay that is no longer there, and with it what waits for it.
     ///
     /// # Errors
-    /// When no sink of this name has a place, or it is running.
+    /// When none of this name has a place, or it is running.
     pub fn forget(&self, sink: &str) -> Result<(), ForgetError> {
         self.0.journal.forget(sink)
     }

@@ -1,7 +1,7 @@
-//! Runs pipelines of sources and sinks.
+//! Runs pipelines of sources, relays and sinks.
 //!
 //! A pipeline is planned, opened, run and drained. Between sources and sinks stands a journal: emitting appends to
-//! it, and each sink reads it with a cursor of its own, so a slow or absent target disturbs nobody.
+//! it, and each sink and relay reads it with a cursor of its own, so a slow or absent target disturbs nobody.
 //!
 //! ```
 //! use senseops_core::{Batch, Body, Event, Fields, Kind, LabelSet, sink_fn};

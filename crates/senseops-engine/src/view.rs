@@ -71,16 +71,16 @@ pub struct JournalView {
     pub failure: Option<String>,
     /// Why it cannot be read now, if so. Whoever reads it waits until it can.
     pub unreadable: Option<String>,
-    /// Who reads it, by name; sinks that are gone and keep their place too.
+    /// Who reads it, by name; sinks and relays that are gone and keep their place too.
     pub readers: Vec<JournalReaderView>,
 }
 
 /// A reader of the journal at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalReaderView {
-    /// The name of the sink.
+    /// The name of the sink or relay.
     pub name: String,
-    /// Whether there is such a sink. If not, only its place is kept, until that is [forgotten](crate::Handle::forget).
+    /// Whether there is such a component. If not, only its place is kept, until that is [forgotten](crate::Handle::forget).
     pub attached: bool,
     /// Events that wait for it.
     pub lag_events: u64,
