@@ -69,11 +69,13 @@ pub(crate) fn encode(
     let start = out.len();
     out.put_bytes(0, HEADER_BYTES);
     for kind in kinds {
-        // A name beyond 64 KiB is no kind of ours; its absence only costs a tool a hint.
-        if let Ok(len) = u16::try_from(kind.len()) {
-            out.put_u16_le(len);
-            out.put_slice(kind.as_bytes());
-        }
+        let Ok(len) = u16::try_from(kind.len()) else {
+            // Without all of them nobody can tell whether a chunk is wanted, so there are none.
+            out.truncate(start + HEADER_BYTES);
+            break;
+        };
+        out.put_u16_le(len);
+        out.put_slice(kind.as_bytes());
     }
     let kinds_len = out.len() - start - HEADER_BYTES;
     payload(out);

@@ -10,7 +10,7 @@ use crate::block::Block;
 use crate::disk::settle_all;
 use crate::journal::Shared;
 use crate::recent::Slot;
-use crate::state::Packing;
+use crate::state::{Packing, State};
 
 /// How long the disk may take for a turn of the writer. Then what waits for it is in memory only, as if the disk had
 /// failed: whoever waits is told, and intake goes on.
@@ -45,7 +45,7 @@ fn next<C: Clone>(shared: &Shared<C>) -> Chore<C> {
         if state.is_packing_due() {
             return Chore::Pack(state.candidates());
         }
-        if state.writer_busy(shared.now()).is_some_and(|busy| busy >= HANGS_AFTER) {
+        if hangs(&state, shared) {
             return Chore::GiveUpWaiting;
         }
         state.keeper_waits();
@@ -57,31 +57,40 @@ fn next<C: Clone>(shared: &Shared<C>) -> Chore<C> {
     }
 }
 
+fn hangs<C>(state: &State<C>, shared: &Shared<C>) -> bool {
+    state.writer_busy(shared.now()).is_some_and(|busy| busy >= HANGS_AFTER)
+}
+
 /// Packs the first of these chunks. What is dropped is dropped where nobody waits for the lock.
 fn pack<C: 'static>(shared: &Shared<C>, slots: &[Slot<C>]) {
     let packed = shared.codec.as_ref().and_then(|codec| Block::pack(slots, &**codec));
     let mut state = shared.lock();
-    match packed {
-        Some(block) => {
-            let unneeded = state.packed(block);
-            drop(state);
-            drop(unneeded);
-            // There may be room for those who wait for it.
-            shared.tell_of_room();
-        }
-        // Then they stay as they are, and so do those behind them.
-        None => state.packing = Packing::Never,
-    }
+    let Some(block) = packed else {
+        state.packing = Packing::Never;
+        drop(state);
+        warn!("chunks cannot be packed; a backlog in memory stays as it is, and takes more room");
+        return;
+    };
+    let unneeded = state.packed(block);
+    drop(state);
+    drop(unneeded);
+    // There may be room for those who wait for it.
+    shared.tell_of_room();
 }
 
 pub(crate) fn give_up_waiting<C>(shared: &Shared<C>) {
     let directory = shared.directory.as_ref().map(|directory| directory.path.display().to_string());
     let directory = directory.unwrap_or_default();
     let seconds = HANGS_AFTER.as_secs();
-    warn!(directory, seconds, "the disk does not answer, journal goes on in memory");
     let reason =
         format!("the disk of {directory} has not answered for {seconds} s; what comes in is in memory only");
-    let waiting = shared.lock().hold(reason);
+    let mut state = shared.lock();
+    if !hangs(&state, shared) {
+        return;
+    }
+    let waiting = state.hold(reason);
+    drop(state);
+    warn!(directory, seconds, "the disk does not answer, journal goes on in memory");
     settle_all(waiting, Outcome::Held);
     shared.tell_of_room();
 }

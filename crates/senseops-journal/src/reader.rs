@@ -15,7 +15,7 @@ use crate::disk::settle_all;
 use crate::journal::{Directory, Shared};
 use crate::recent::Slot;
 use crate::segment::{self, Progress, Scan, Segment, warn_of_damage};
-use crate::state::{Ahead, Next, ReaderId};
+use crate::state::{Ahead, Committed, Next, ReaderId};
 use crate::{Entry, Lag, Position, Wants};
 
 /// How long a reader waits before it tries again to read a segment, since the cause may pass: too many open files, a disk
@@ -133,8 +133,12 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
         let mut state = self.shared.lock();
         let expired = state.expire_recent(now);
         let next = state.next(self.id, &mut self.ahead);
+        let passed = state.take_passed();
         drop(state);
         drop(expired);
+        if let Some(passed) = passed {
+            self.tell_of(passed);
+        }
         if matches!(next, Next::Recent(_)) && self.scan.is_some() {
             // The open file of a segment that is deleted still takes its space.
             self.stop_reading_ahead();
@@ -150,6 +154,11 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
     /// a second.
     pub fn commit(&mut self, position: Position) {
         let committed = self.shared.lock().commit(self.id, position);
+        self.tell_of(committed);
+    }
+
+    /// Tells everybody to whom it matters that the cursor has moved.
+    fn tell_of(&self, committed: Committed<C>) {
         if committed.wake_writer {
             self.shared.work.notify_one();
         }

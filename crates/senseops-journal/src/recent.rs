@@ -157,9 +157,10 @@ impl<C> Recent<C> {
         }
     }
 
-    /// The first block that has something from this position on.
-    pub(crate) fn block_from(&self, position: Position) -> Option<&Block> {
-        self.next_block(position).map(|kept| &kept.thing)
+    /// The blocks that have something from this position on.
+    pub(crate) fn blocks_from(&self, position: Position) -> impl Iterator<Item = &Block> {
+        let passed = self.blocks.list.partition_point(|kept| kept.thing.end.position <= position);
+        self.blocks.list.range(passed..).map(|kept| &kept.thing)
     }
 
     /// The unpacked chunks from this position on.

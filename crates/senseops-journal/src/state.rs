@@ -19,7 +19,7 @@ use crate::recent::{Found, Recent, Removed, Slot};
 use crate::segment::Segment;
 
 pub(crate) use packing::Packing;
-pub(crate) use readers::{Ahead, Next, ReaderId};
+pub(crate) use readers::{Ahead, Committed, Next, ReaderId};
 pub(crate) use writing::Held;
 
 /// How much of a journal on disk stays in memory.
@@ -46,6 +46,8 @@ pub(crate) struct State<C> {
     plenty_at: Option<u64>,
     pub disk: Option<Disk<C>>,
     closed: bool,
+    /// A reader has passed something that it did not want.
+    has_passed: bool,
     /// Nothing more is appended.
     pub sealed: bool,
 }
@@ -92,6 +94,7 @@ impl<C> State<C> {
             plenty_at: None,
             disk: None,
             closed: false,
+            has_passed: false,
             sealed: false,
         }
     }

@@ -159,16 +159,13 @@ impl<C: Clone + 'static> Writer<C> {
         drop(batch);
         if let Err(error) = stored.and_then(|()| self.tidy_up(is_last)) {
             self.fail(&error);
-        } else if self.retry_due.is_none() && self.has_failed() {
+        }
+        let has_failed = self.shared.lock().end_turn();
+        if has_failed && self.retry_due.is_none() {
             // It only took longer than the keeper was willing to wait.
             self.retry_due = Some(Instant::now());
         }
-        self.shared.lock().end_turn();
         self.shared.tell_of_room();
-    }
-
-    fn has_failed(&self) -> bool {
-        self.shared.lock().disk.as_ref().is_some_and(|disk| disk.failure.is_some())
     }
 
     /// Writes and syncs the batch.
@@ -340,18 +337,21 @@ impl<C: Clone + 'static> Writer<C> {
     fn next_held(&self) -> Option<Vec<Pending<C>>> {
         let everything: Wants = Arc::new(|_kind| true);
         loop {
-            let held = self.shared.lock().take_held();
-            let (block, from) = match held {
+            let held = self.shared.lock().take_held(self.shared.now());
+            let (blocks, from) = match held {
                 Held::Chunks(chunks) => return Some(chunks),
-                Held::Packed(block, from) => (block, from),
+                Held::Packed(blocks, from) => (blocks, from),
                 Held::Nothing => return None,
             };
-            let slots = block.unpack(from, &*self.directory.codec, &everything).into_iter();
+            let slots =
+                blocks.iter().flat_map(|block| block.unpack(from, &*self.directory.codec, &everything));
             let chunks: Vec<_> = slots.filter_map(|slot| slot.take().ok()).map(Pending::from).collect();
             if !chunks.is_empty() {
                 return Some(chunks);
             }
-            self.shared.lock().give_up_held(block.end);
+            if let Some(last) = blocks.last() {
+                self.shared.lock().give_up_held(last.end);
+            }
         }
     }
 

@@ -58,7 +58,8 @@ impl Ahead {
 impl<C> State<C> {
     /// Tells a reader when it has so many events to read, or there is no room left. False if that is so already.
     pub(crate) fn expect_plenty(&mut self, id: ReaderId, events: u64) -> bool {
-        let Some(cursor) = self.readers.get(&id) else { return false };
+        // One that was taken over from gets nothing more.
+        let Some(cursor) = self.readers.get(&id) else { return true };
         let at = cursor.next.events.saturating_add(events);
         if at <= self.end.events || !self.has_room() {
             return false;
@@ -177,8 +178,14 @@ impl<C> State<C> {
     fn pass(&mut self, id: ReaderId, slot: &Slot<()>) {
         if let Some(cursor) = self.readers.get_mut(&id) {
             cursor.pass(slot);
+            cursor.unreadable = None;
         }
-        self.note_change(Change::Moved);
+        self.has_passed = true;
+    }
+
+    /// What follows from what readers have passed since this was asked, if they have passed anything.
+    pub(crate) fn take_passed(&mut self) -> Option<Committed<C>> {
+        std::mem::take(&mut self.has_passed).then(|| self.moved())
     }
 
     /// What stands in the way of a reader. Whether that is news.
@@ -191,6 +198,7 @@ impl<C> State<C> {
     pub(crate) fn skip(&mut self, id: ReaderId, to: Mark) {
         if let Some(cursor) = self.readers.get_mut(&id).filter(|cursor| cursor.next.position < to.position) {
             cursor.skip_to(to);
+            cursor.unreadable = None;
         }
     }
 
@@ -198,6 +206,11 @@ impl<C> State<C> {
         if let Some(cursor) = self.readers.get_mut(&id) {
             cursor.commit(position);
         }
+        self.moved()
+    }
+
+    /// What follows when a cursor has moved.
+    fn moved(&mut self) -> Committed<C> {
         let wake_writer = self.note_change(Change::Moved);
         let (released, passed) = (self.release(), self.take_passed_from_queue());
         Committed { wake_writer, has_room: self.has_room(), released, passed }

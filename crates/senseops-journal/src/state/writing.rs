@@ -13,11 +13,14 @@ use crate::disk::{Change, Pending};
 use crate::journal::{Mark, Position};
 use crate::segment::Segment;
 
+/// How many packed blocks are written with one sync, about four mebibytes.
+const BLOCKS_AT_ONCE: usize = 32;
+
 /// What was held while the disk failed, and is to be written next.
 pub(crate) enum Held<C> {
     Chunks(Vec<Pending<C>>),
-    /// The chunks in this block from this position on.
-    Packed(Block, Position),
+    /// The chunks in these blocks from this position on.
+    Packed(Vec<Block>, Position),
     /// Nothing more: the rest is queued.
     Nothing,
 }
@@ -50,11 +53,11 @@ impl<C> State<C> {
         disk.queue.take(bytes)
     }
 
-    /// The writer ends a turn.
-    pub(crate) fn end_turn(&mut self) {
-        if let Some(disk) = &mut self.disk {
-            disk.busy_since = None;
-        }
+    /// The writer ends a turn. Whether the disk counts as failed.
+    pub(crate) fn end_turn(&mut self) -> bool {
+        let Some(disk) = &mut self.disk else { return false };
+        disk.busy_since = None;
+        disk.failure.is_some()
     }
 
     /// What is in `written` is written and synced. Gives those who wait for that.
@@ -83,20 +86,23 @@ impl<C> State<C> {
 
     /// The disk works again: the next chunks that were held in the meantime. Once little is left it is queued, and from
     /// then on everything goes to the disk.
-    pub(crate) fn take_held(&mut self) -> Held<C>
+    pub(crate) fn take_held(&mut self, now: Timestamp) -> Held<C>
     where
         C: Clone,
     {
         let (write_bytes, little) = (self.write_bytes(), self.max_bytes.min(RECENT_BYTES) / 4);
         let Some(disk) = &mut self.disk else { return Held::Nothing };
         let from = disk.held_from.map_or(self.end.position, |held| held.position);
-        if let Some(block) = self.recent.block_from(from) {
-            return Held::Packed(block.clone(), from);
+        let blocks: Vec<_> = self.recent.blocks_from(from).take(BLOCKS_AT_ONCE).cloned().collect();
+        if !blocks.is_empty() {
+            return Held::Packed(blocks, from);
         }
         let held = self.recent.slots_from(from).cloned().map(Pending::from);
         if self.recent.bytes_from(from) <= little {
             held.for_each(|pending| disk.queue.push(pending));
             (disk.failure, disk.held_from) = (None, None);
+            // The turn goes on, and from here on it is one of a disk that works.
+            disk.busy_since = Some(now);
             return Held::Nothing;
         }
         let mut sum = 0;

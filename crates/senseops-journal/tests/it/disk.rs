@@ -303,6 +303,20 @@ async fn chunks_of_which_nothing_is_wanted_are_passed_and_nothing_is_missed() {
 }
 
 #[tokio::test]
+async fn what_a_reader_passes_unread_makes_room_for_those_who_wait() {
+    const LIMIT: u64 = 64 * 1024;
+    let bench = Bench::on_disk(LIMIT);
+    let reader = bench.journal.reader("r", Overflow::Block);
+    while bench.append_sized(0, 600).outcome().await == Outcome::Stored {}
+    drop(reader);
+    let bench = Bench::open(bench.close(), LIMIT);
+    let mut reader = bench.journal.reader_of("r", Overflow::Block, Arc::new(|_kind| false));
+    assert!(!bench.journal.has_room());
+    let there_is_room = async { tokio::join!(bench.journal.room(), reader.next_if_any()).1 };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(10), there_is_room).await, Ok(None));
+}
+
+#[tokio::test]
 async fn a_receipt_for_everything_covers_what_others_appended() {
     let directory = tempfile::tempdir().unwrap();
     let settings = DiskSettings { fsync: Duration::from_hours(1), ..settings(directory.path(), PLENTY) };
