@@ -175,7 +175,7 @@ impl RelayPart {
             condition: self.condition(),
             emitted: value(&self.counters.emitted),
             lost: value(&self.counters.lost),
-            discarded: self.reader.discarded(),
+            discarded: self.reader.discarded() + value(&self.counters.left_out),
             lag_events: lag.events,
             lag_age: lag.age,
             restarts: value(&self.counters.restarts),

@@ -19,6 +19,8 @@ pub(crate) struct SourceCounters {
     pub(crate) lost: AtomicU64,
     pub(crate) rate_limited: AtomicU64,
     pub(crate) restarts: AtomicU64,
+    /// Events that a relay does not look at, since it fails at them.
+    pub(crate) left_out: AtomicU64,
 }
 
 /// About one sink component.

@@ -1,5 +1,7 @@
 //! Running one relay component: read the journal, let the relay look, emit what follows, remember where it was.
 
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use senseops_core::host::Delivery;
 use senseops_core::settings::Span;
 use senseops_core::{
-    Build, Chunk, Emitter, Event, Outcome, Relay, RelayError, Shutdown, StateError, Timestamp,
+    Build, Chunk, Condition, Emitter, Event, Outcome, Relay, RelayError, Shutdown, StateError, Timestamp,
 };
 use senseops_journal::{Journal, Reader};
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,8 @@ use crate::watched::Watched;
 
 /// How often what a relay remembers is stored while events come. Its place in the journal moves then, too.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
+/// After so many failures at what follows a snapshot it looks at one event at a time.
+const PATIENCE: u32 = 3;
 /// How many events it emits as one chunk. All of a window together may not fit into a small journal.
 const EMITTED_TOGETHER: usize = 256;
 /// The key of that in the state of the component, beside keys of its own.
@@ -53,6 +57,15 @@ struct Saved {
     snapshot: Option<Value>,
 }
 
+/// Events that a relay cannot look at: after some tries it looks at one event at a time, and leaves out what it fails at.
+#[derive(Default)]
+struct Trouble {
+    /// Looks that have failed since something was saved.
+    failures: u32,
+    /// Which events are left out, counted from the place that was saved last.
+    left_out: BTreeSet<usize>,
+}
+
 /// What is done and not saved yet.
 #[derive(Default)]
 struct Unsaved {
@@ -75,9 +88,10 @@ impl RelayRunner {
     /// whoever reads the journal under this name next.
     pub(crate) async fn run(mut self, drain: Shutdown, release: Shutdown) {
         let mut backoff = Backoff::new(FIRST_RESTART, LONGEST_RESTART);
+        let mut trouble = Trouble::default();
         loop {
             let started = Instant::now();
-            let reason = match self.run_instance(&drain, &release).await {
+            let reason = match self.run_instance(&drain, &release, &mut trouble).await {
                 Ended::Stopped => return,
                 Ended::Replaced(relay) => {
                     self.relay = relay;
@@ -98,33 +112,38 @@ impl RelayRunner {
         }
     }
 
-    async fn run_instance(&mut self, drain: &Shutdown, release: &Shutdown) -> Ended {
-        let saved = match saved(&self.build).await {
-            Ok(saved) => saved,
+    async fn run_instance(&mut self, drain: &Shutdown, release: &Shutdown, trouble: &mut Trouble) -> Ended {
+        let reached = match self.begin().await {
+            Ok(reached) => reached,
             Err(reason) => return Ended::Failed(reason),
         };
-        let Self { factory, relay, build, emitter, watched, journal, reader, wanted, interval, .. } = self;
-        if let Some(snapshot) = saved.snapshot {
-            let restored = contained(|| relay.restore(snapshot).map_err(|error| told(&error))).flatten();
-            if let Err(reason) = restored {
-                // Nobody knows how much of it this instance has taken.
-                *relay = match build_anew(&***factory, build, watched).await {
-                    Ok(relay) => relay,
-                    Err(error) => return Ended::Failed(told(&error)),
-                };
-                build.health.warning(format!("it begins anew, since it cannot go on where it was: {reason}"));
-            }
-        }
+        let Self { factory, relay, build, emitter, counters, watched, journal, reader, wanted, interval } =
+            self;
         let mut next = pin!(follow_files(&***factory, build, watched));
-        let mut collect = Collect::new(wanted.clone(), &Delivery::default()).after(saved.reached);
-        let unsaved = Unsaved::default();
-        let mut work = Work { relay, build, emitter, journal, reached: saved.reached, unsaved };
+        let delivery = Delivery::default();
+        let mut collect = Collect::new(wanted.clone(), &delivery).after(reached);
         let mut ticks = interval.map(ticks);
+        // It may have nothing to look at for long, and runs well all the same.
+        let has_failed = matches!(build.health.condition(), Condition::Failing(_));
+        let well = has_failed.then(|| Instant::now() + RAN_WELL);
+        let (unsaved, observed) = (Unsaved::default(), 0);
+        let mut work =
+            Work { relay, build, emitter, counters, journal, reached, unsaved, observed, trouble, well };
         let replaced = loop {
+            collect.limit(if work.trouble.failures < PATIENCE {
+                delivery.max_events
+            } else {
+                NonZeroUsize::MIN
+            });
             let done = tokio::select! {
                 biased;
                 () = release.requested() => break None,
-                () = at(work.unsaved.due) => work.save(reader).await,
+                // What it knows in the middle of a chunk belongs to no place where it could go on.
+                () = at(work.unsaved.due), if !collect.is_inside_a_chunk() => work.save(reader).await,
+                () = at(work.well) => {
+                    work.is_well();
+                    Ok(())
+                }
                 () = tick(&mut ticks) => work.tick().await,
                 next = &mut next => break Some(next),
                 collected = collect.next(reader, drain) => match collected {
@@ -136,15 +155,33 @@ impl RelayRunner {
                 return Ended::Failed(reason);
             }
         };
-        match (work.save(reader).await, replaced) {
+        let saved = if collect.is_inside_a_chunk() { Ok(()) } else { work.save(reader).await };
+        match (saved, replaced) {
             (Err(reason), _) => Ended::Failed(reason),
-            (Ok(()), None) => Ended::Stopped,
+            (Ok(()), None) => {
+                work.tell_what_is_unsaved();
+                Ended::Stopped
+            }
             (Ok(()), Some(relay)) => {
                 // What was collected and not observed comes again.
                 reader.rewind();
                 Ended::Replaced(relay)
             }
         }
+    }
+
+    /// Lets the instance go on where the one before was. Gives that place.
+    async fn begin(&mut self) -> Result<Option<Reached>, String> {
+        let Self { factory, relay, build, watched, .. } = self;
+        let saved = saved(build).await?;
+        let Some(snapshot) = saved.snapshot else { return Ok(saved.reached) };
+        let restored = contained(|| relay.restore(snapshot).map_err(|error| told(&error))).flatten();
+        if let Err(reason) = restored {
+            // Nobody knows how much of it this instance has taken.
+            *relay = build_anew(&***factory, build, watched).await.map_err(|error| told(&error))?;
+            build.health.warning(format!("it begins anew, since it cannot go on where it was: {reason}"));
+        }
+        Ok(saved.reached)
     }
 }
 
@@ -165,15 +202,29 @@ struct Work<'a> {
     relay: &'a mut Contained<Box<dyn Relay>>,
     build: &'a Build,
     emitter: &'a Emitter,
+    counters: &'a SourceCounters,
     journal: &'a Journal<Chunk>,
     reached: Option<Reached>,
     unsaved: Unsaved,
+    /// Events that it has looked at since something was saved.
+    observed: usize,
+    trouble: &'a mut Trouble,
+    /// When it runs well again although it failed before.
+    well: Option<Instant>,
 }
 
 impl Work<'_> {
     async fn observe(&mut self, Collected { batch, through }: Collected) -> Result<(), String> {
-        if !batch.is_empty() {
-            self.emit(|relay, out| relay.observe(&batch, out)).await?;
+        let first = self.observed;
+        self.observed += batch.len();
+        if !batch.is_empty() && !self.trouble.left_out.contains(&first) {
+            if let Err(reason) = self.emit(|relay, out| relay.observe(&batch, out)).await {
+                self.trouble.failures += 1;
+                if self.trouble.failures > PATIENCE && batch.len() == 1 {
+                    self.leave_out(first, &reason);
+                }
+                return Err(reason);
+            }
             self.build.health.works();
         }
         self.unsaved.through = through.or(self.unsaved.through);
@@ -187,19 +238,26 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Emits what the relay adds. If it fails, what it has added by then counts all the same.
+    /// The next instance does not look at this event.
+    fn leave_out(&mut self, observed: usize, reason: &str) {
+        warn!(component = self.build.component, reason, "relay leaves out an event that it cannot look at");
+        self.trouble.left_out.insert(observed);
+        self.counters.left_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Emits what the relay adds. If it fails, it looks again, and what it has added by then does not count.
     async fn emit(
         &mut self,
         look: impl FnOnce(&mut Box<dyn Relay>, &mut Vec<Event>) -> Result<(), RelayError>,
     ) -> Result<(), String> {
         let mut out = Vec::new();
-        let looked = contained(|| look(self.relay, &mut out).map_err(|error| told(&error))).flatten();
+        contained(|| look(self.relay, &mut out).map_err(|error| told(&error))).flatten()?;
         while !out.is_empty() {
             let rest = out.split_off(out.len().min(EMITTED_TOGETHER));
             self.emitter.emit(std::mem::replace(&mut out, rest)).await.ignore();
             self.later();
         }
-        looked
+        Ok(())
     }
 
     /// Stores what the relay knows, once what it has seen and emitted is stored, and moves on in the journal.
@@ -224,10 +282,27 @@ impl Work<'_> {
             self.build.health.ok();
         }
         self.reached = reached;
+        self.observed = 0;
+        *self.trouble = Trouble::default();
         if let Some(Through { position, .. }) = self.unsaved.through.take() {
             reader.commit(position);
         }
         Ok(())
+    }
+
+    fn is_well(&mut self) {
+        self.well = None;
+        self.build.health.works();
+    }
+
+    fn tell_what_is_unsaved(&self) {
+        if self.unsaved.due.is_some() {
+            let component = &self.build.component;
+            warn!(
+                component,
+                "relay ends and what it knows could not be stored; events of it come again, or are missing"
+            );
+        }
     }
 
     /// There is something to save.

@@ -152,7 +152,7 @@ pub struct RelayView {
     pub emitted: u64,
     /// Events that the journal did not take.
     pub lost: u64,
-    /// Events that were pushed out of the journal before it could see them.
+    /// Events that were pushed out of the journal before it could see them, or that it does not look at since it fails.
     pub discarded: u64,
     /// Events that wait for it, whether it wants them or not.
     pub lag_events: u64,

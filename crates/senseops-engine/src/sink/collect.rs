@@ -1,5 +1,6 @@
 //! Collecting what a sink wants from the journal into batches, by count, bytes and age.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,6 +160,16 @@ impl Collect {
     /// Leaves out what comes again of what was dealt with before.
     pub(crate) fn after(self, reached: Option<Reached>) -> Self {
         Self { reached, ..self }
+    }
+
+    /// From now on no batch has more events.
+    pub(crate) fn limit(&mut self, max_events: NonZeroUsize) {
+        self.max_events = max_events.get();
+    }
+
+    /// Whether the last batch ended in the middle of a chunk.
+    pub(crate) fn is_inside_a_chunk(&self) -> bool {
+        self.rest.is_some()
     }
 
     /// The next batch: full, or as old as its events may get. It is empty when the cursor may move on over events

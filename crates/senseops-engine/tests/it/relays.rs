@@ -1,5 +1,6 @@
 //! Relays make events of events.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -132,6 +133,27 @@ async fn a_relay_that_fails_or_panics_goes_on_at_its_last_snapshot_and_counts_no
     .await;
     assert_eq!(log.remembered(), [0, 1, 2, 3, 4, 5]);
     assert_eq!((log.built.load(Ordering::Relaxed), sink.log.written().len()), (3, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_a_relay_cannot_look_at_is_left_out_and_counted() {
+    let relay = Adds::new(100).looking(|_, numbers| {
+        assert!(!numbers.contains(&3), "not this one");
+        Ok(())
+    });
+    let (log, sink) = (Arc::clone(&relay.log), Arc::new(Scripted::willing()));
+    let built = pipeline().relay("adds", relay).sink_with("sums", from(["adds"]), Arc::clone(&sink));
+    let summary = run(built.build().await.unwrap(), async |handle| {
+        emit(&handle, 0..6).await;
+        until(&handle, |view| view.relays[0].discarded == 1 && view.relays[0].lag_events == 0).await;
+        emit(&handle, 6..8).await;
+        until_saved(&handle).await;
+        assert_eq!(handle.view().relays[0].condition, Condition::Ok);
+    })
+    .await;
+    assert_eq!((log.remembered(), summary.view.relays[0].discarded), (vec![0, 1, 2, 4, 5, 6, 7], 1));
+    let sums: BTreeSet<_> = sink.log.written().into_iter().collect();
+    assert_eq!(sums, BTreeSet::from([100, 101, 102, 104, 105, 106, 107]));
 }
 
 #[tokio::test]
