@@ -95,6 +95,34 @@ impl Listener {
         files: &Files,
     ) -> Result<Self, BuildError> {
         let (socket, address) = open(address, key).await?;
+        Self::new(socket, address, tls, key, files).await
+    }
+
+    /// The same on a socket that listens already, such as a [lease](senseops_core::Leases::tcp), which stays when the
+    /// component is built anew.
+    ///
+    /// # Errors
+    /// When the socket or a certificate or key cannot be used.
+    pub async fn on(
+        socket: std::net::TcpListener,
+        tls: Option<&ServerTls>,
+        key: &str,
+        files: &Files,
+    ) -> Result<Self, BuildError> {
+        let opened = socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket));
+        let opened = opened.and_then(|socket| Ok((socket.local_addr()?, socket)));
+        let (address, socket) =
+            opened.map_err(|cause| BuildError::at(below(key, "listen"), "use the socket").because(cause))?;
+        Self::new(socket, address, tls, key, files).await
+    }
+
+    async fn new(
+        socket: TcpListener,
+        address: SocketAddr,
+        tls: Option<&ServerTls>,
+        key: &str,
+        files: &Files,
+    ) -> Result<Self, BuildError> {
         let tls = match tls {
             Some(tls) => Some(Terminator::new(tls, below(key, "tls"), files).await?),
             None => None,
@@ -244,5 +272,26 @@ mod tests {
             stop.request();
         };
         tokio::join!(async { timeout(LONG, serving).await.expect("it stops") }, asking);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_listens_already_is_taken_over_with_what_waits_in_it() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", socket.local_addr().unwrap());
+        let files = Files::default();
+        let client =
+            HttpClient::new(&TlsSettings::default(), "tls", LONG, HeaderMap::new(), &files).await.unwrap();
+        let stop = ShutdownTrigger::default();
+        let asking = async {
+            let answer = client.get(&url).send().await.unwrap();
+            assert_eq!(answer.text().await.unwrap(), "hello");
+            stop.request();
+        };
+        let serving = async {
+            let listener = Listener::on(socket, None, "", &files).await.unwrap();
+            assert_eq!(format!("http://{}/", listener.local_addr()), url);
+            listener.serve(Router::new().route("/", get(|| async { "hello" })), stop.shutdown()).await;
+        };
+        timeout(LONG, async { tokio::join!(asking, serving) }).await.unwrap();
     }
 }
