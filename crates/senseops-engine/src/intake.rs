@@ -147,11 +147,22 @@ impl MergedLabels {
             return (Arc::clone(&known.all), true);
         }
         let all = if configured.is_empty() { Arc::clone(origin) } else { Arc::new(origin.over(configured)) };
+        if self.0.len() >= MERGED_LABEL_SETS {
+            self.0.retain(|_, merged| merged.is_used());
+        }
         let is_kept = self.0.len() < MERGED_LABEL_SETS;
         if is_kept {
             self.0.insert(address, Merged { origin: Arc::clone(origin), all: Arc::clone(&all) });
         }
         (all, is_kept)
+    }
+}
+
+impl Merged {
+    /// Whether the origin is still there, or any of its events.
+    fn is_used(&self) -> bool {
+        let ours = if Arc::ptr_eq(&self.origin, &self.all) { 2 } else { 1 };
+        Arc::strong_count(&self.origin) > ours
     }
 }
 
