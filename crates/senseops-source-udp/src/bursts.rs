@@ -51,7 +51,7 @@ impl Bursts {
 #[cfg(target_os = "linux")]
 mod system {
     use std::io::{self, IoSliceMut};
-    use std::net::{IpAddr, Ipv6Addr, UdpSocket};
+    use std::net::{IpAddr, UdpSocket};
     use std::os::fd::AsRawFd;
 
     use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
@@ -72,16 +72,17 @@ mod system {
         let mut headers = MultiHeaders::preallocate(slots.len(), None);
         let datagrams = recvmmsg(socket.as_raw_fd(), &mut headers, &mut slots, MsgFlags::empty(), None)?;
         let shown = datagrams.map(|datagram| {
-            show(datagram.iovs().next().unwrap_or_default(), sender(datagram.address));
+            // Every datagram of these families has a sender.
+            if let Some(sender) = datagram.address.as_ref().and_then(ip) {
+                show(datagram.iovs().next().unwrap_or_default(), sender);
+            }
         });
         Ok(shown.count())
     }
 
-    /// Where there is none, nobody is allowed to be this one.
-    fn sender(address: Option<SockaddrStorage>) -> IpAddr {
-        let v4 = address.as_ref().and_then(|address| Some(address.as_sockaddr_in()?.ip().into()));
-        let v6 = || address.as_ref().and_then(|address| Some(address.as_sockaddr_in6()?.ip().into()));
-        v4.or_else(v6).unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+    fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
+        let v4 = address.as_sockaddr_in().map(|address| address.ip().into());
+        v4.or_else(|| Some(address.as_sockaddr_in6()?.ip().into()))
     }
 }
 
