@@ -90,8 +90,8 @@ pub(super) async fn datagrams(lab: &Lab) -> Result<Account, BoxError> {
         let Life { sent, durable, dropped } = live(sos, life, listen).await?;
         account.sent += sent;
         account.counted += dropped;
-        // On a machine that does other things a sync takes its time, and so much is told to be at risk.
-        account.may_miss += if lab.is_short() { sent.saturating_sub(durable + dropped) } else { PER_KILL };
+        // On a machine that does other things a sync takes its time.
+        account.may_miss += if lab.is_short() { 10 * PER_KILL } else { PER_KILL };
         if let Some(last) = durable.checked_sub(1) {
             promised.push(life * LIFE..=life * LIFE + last);
         }
