@@ -109,7 +109,11 @@ impl Scene {
     pub(crate) fn dead_letters(&self) -> Result<u64, BoxError> {
         let mut letters = 0;
         for entry in fs::read_dir(self.path("dead-letters"))? {
-            letters += fs::read_to_string(entry?.path())?.lines().count();
+            let entry = entry?;
+            // Beside them are the lock and the version.
+            if entry.file_name().to_string_lossy().starts_with("dead-letters.jsonl") {
+                letters += fs::read_to_string(entry.path())?.lines().count();
+            }
         }
         Ok(u64::try_from(letters)?)
     }
