@@ -17,8 +17,8 @@ const PADDING: &str = ", padding: 500";
 /// The most that memory may grow by, in MiB: a journal in memory, and batches on their way.
 const GROWTH_MIB: f64 = 48.0;
 const MAX_BYTES: u64 = MAX_MIB * 1024 * 1024;
-/// The journal is full when so much waits: what comes next may not fit.
-const FULL_BYTES: u64 = MAX_BYTES / 10 * 9;
+/// Sources that can wait do so when so much waits: a quarter stays free for those that cannot.
+const FULL_BYTES: u64 = MAX_BYTES / 4 * 3;
 /// How much the directory may hold: one segment more that is not deleted yet, and the cursors.
 const MAX_DISK_BYTES: u64 = MAX_BYTES / 4 * 5;
 
@@ -40,7 +40,8 @@ impl Overflow {
     fn has_begun(self, status: &Status) -> bool {
         match self {
             Self::DropOldest => status.sinks("discarded") > 0,
-            Self::Block => status.journal("bytes") >= FULL_BYTES,
+            // Whichever is larger, files or an estimate of what they would take in memory.
+            Self::Block => status.journal("bytes").max(status.journal("disk_bytes")) >= FULL_BYTES,
         }
     }
 }
