@@ -10,7 +10,7 @@ use std::time::Duration;
 use senseops_core::host::Delivery;
 use senseops_core::settings::Span;
 use senseops_core::{
-    Build, Chunk, Condition, Emitter, Event, Outcome, Relay, RelayError, Shutdown, StateError, Timestamp,
+    Build, Chunk, Emitter, Event, Outcome, Relay, RelayError, Shutdown, StateError, Timestamp,
 };
 use senseops_journal::{Journal, Reader};
 use serde::{Deserialize, Serialize};
@@ -18,13 +18,10 @@ use serde_json::Value;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 use tracing::warn;
 
-use crate::backoff::Backoff;
 use crate::contained::{Contained, contained, told};
 use crate::counters::SourceCounters;
 use crate::sink::{Collect, Collected, Reached, Through, Wanted};
-use crate::supervise::{
-    ContainedFactory, FIRST_RESTART, LONGEST_RESTART, RAN_WELL, build_anew, follow_files, rebuild,
-};
+use crate::supervise::{ContainedFactory, Ended, Restarts, build_anew, follow_files};
 use crate::watched::Watched;
 
 /// How often what a relay remembers is stored while events come. Its place in the journal moves then, too.
@@ -76,43 +73,36 @@ struct Unsaved {
     has_failed: bool,
 }
 
-/// How a run of one instance ended.
-enum Ended {
-    Stopped,
-    Replaced(Contained<Box<dyn Relay>>),
-    Failed(String),
-}
-
 impl RelayRunner {
     /// Runs the relay until `drain` is requested and it has seen everything, or `release` is: then the rest is left to
     /// whoever reads the journal under this name next.
     pub(crate) async fn run(mut self, drain: Shutdown, release: Shutdown) {
-        let mut backoff = Backoff::new(FIRST_RESTART, LONGEST_RESTART);
+        let mut restarts = Restarts::new();
         let mut trouble = Trouble::default();
         loop {
-            let started = Instant::now();
-            let reason = match self.run_instance(&drain, &release, &mut trouble).await {
+            self.relay = match self.run_instance(&drain, &release, &mut restarts, &mut trouble).await {
                 Ended::Stopped => return,
-                Ended::Replaced(relay) => {
-                    self.relay = relay;
-                    continue;
+                Ended::Replaced(relay) => relay,
+                Ended::Failed(reason) => {
+                    self.reader.rewind();
+                    let rebuilt = restarts.rebuild(reason, &**self.factory, &self.build, &self.watched);
+                    let rebuilt = release.unless_requested(drain.unless_requested(rebuilt)).await;
+                    let Some(Some(relay)) = rebuilt else { return };
+                    self.counters.restarts.fetch_add(1, Ordering::Relaxed);
+                    relay
                 }
-                Ended::Failed(reason) => reason,
-            };
-            self.build.health.failing(reason);
-            if started.elapsed() >= RAN_WELL {
-                backoff.reset();
             }
-            self.reader.rewind();
-            let rebuilt = rebuild(&**self.factory, &self.build, &self.watched, &mut backoff);
-            let rebuilt = release.unless_requested(drain.unless_requested(rebuilt)).await;
-            let Some(Some(rebuilt)) = rebuilt else { return };
-            self.counters.restarts.fetch_add(1, Ordering::Relaxed);
-            self.relay = rebuilt;
         }
     }
 
-    async fn run_instance(&mut self, drain: &Shutdown, release: &Shutdown, trouble: &mut Trouble) -> Ended {
+    async fn run_instance(
+        &mut self,
+        drain: &Shutdown,
+        release: &Shutdown,
+        restarts: &mut Restarts,
+        trouble: &mut Trouble,
+    ) -> Ended<Box<dyn Relay>> {
+        restarts.begin();
         let reached = match self.begin().await {
             Ok(reached) => reached,
             Err(reason) => return Ended::Failed(reason),
@@ -123,12 +113,8 @@ impl RelayRunner {
         let delivery = Delivery::default();
         let mut collect = Collect::new(wanted.clone(), &delivery).after(reached);
         let mut ticks = interval.map(ticks);
-        // It may have nothing to look at for long, and runs well all the same.
-        let has_failed = matches!(build.health.condition(), Condition::Failing(_));
-        let well = has_failed.then(|| Instant::now() + RAN_WELL);
         let (unsaved, observed) = (Unsaved::default(), 0);
-        let mut work =
-            Work { relay, build, emitter, counters, journal, reached, unsaved, observed, trouble, well };
+        let mut work = Work { relay, build, emitter, counters, journal, reached, unsaved, observed, trouble };
         let replaced = loop {
             collect.limit(if work.trouble.failures < PATIENCE {
                 delivery.max_events
@@ -140,10 +126,8 @@ impl RelayRunner {
                 () = release.requested() => break None,
                 // What it knows in the middle of a chunk belongs to no place where it could go on.
                 () = at(work.unsaved.due), if !collect.is_inside_a_chunk() => work.save(reader).await,
-                () = at(work.well) => {
-                    work.is_well();
-                    Ok(())
-                }
+                // It may have nothing to look at for long, and runs well all the same.
+                () = restarts.until_well(&build.health) => Ok(()),
                 () = tick(&mut ticks) => work.tick().await,
                 next = &mut next => break Some(next),
                 collected = collect.next(reader, drain) => match collected {
@@ -209,8 +193,6 @@ struct Work<'a> {
     /// Events that it has looked at since something was saved.
     observed: usize,
     trouble: &'a mut Trouble,
-    /// When it runs well again although it failed before.
-    well: Option<Instant>,
 }
 
 impl Work<'_> {
@@ -288,11 +270,6 @@ impl Work<'_> {
             reader.commit(position);
         }
         Ok(())
-    }
-
-    fn is_well(&mut self) {
-        self.well = None;
-        self.build.health.works();
     }
 
     fn tell_what_is_unsaved(&self) {

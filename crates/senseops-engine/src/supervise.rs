@@ -1,12 +1,13 @@
 //! Keeping components running: what fails is built anew, with pauses that grow while it keeps failing.
 
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use senseops_core::{Build, BuildError, Condition, Context, Factory, Files, Source};
-use tokio::time::{Instant, sleep, timeout};
+use senseops_core::{Build, BuildError, Condition, Context, Factory, Files, Health, Source};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{info, warn};
 
 use crate::backoff::Backoff;
@@ -38,55 +39,55 @@ pub(crate) struct SourceRunner {
 }
 
 /// How a run of one instance ended.
-enum Ended {
+pub(crate) enum Ended<T> {
     /// As was asked.
     Stopped,
     /// It was stopped because this one takes its place.
-    Replaced(Contained<Box<dyn Source>>),
+    Replaced(Contained<T>),
     Failed(String),
+}
+
+/// Brings a component back that fails, with longer pauses the more often that happens.
+pub(crate) struct Restarts {
+    backoff: Backoff,
+    /// When the instance in use began.
+    began: Instant,
+    /// What health was told last, until an instance has run well.
+    failure: Option<String>,
 }
 
 impl SourceRunner {
     /// Runs the source until shutdown is requested.
     pub(crate) async fn run(mut self) {
-        let mut backoff = Backoff::new(FIRST_RESTART, LONGEST_RESTART);
-        let mut failure = None;
+        let mut restarts = Restarts::new();
         loop {
-            let started = Instant::now();
-            match self.run_instance(&mut failure).await {
+            self.source = match self.run_instance(&mut restarts).await {
                 Ended::Stopped => return,
-                Ended::Replaced(source) => {
-                    self.source = source;
-                    continue;
-                }
+                Ended::Replaced(source) => source,
                 Ended::Failed(reason) => {
-                    self.context.health.failing(reason.as_str());
-                    failure = Some(reason);
+                    let Self { factory, context, watched, .. } = &self;
+                    let rebuilt = restarts.rebuild(reason, &***factory, &context.build, watched);
+                    let Some(source) = context.shutdown.unless_requested(rebuilt).await else { return };
+                    self.counters.restarts.fetch_add(1, Ordering::Relaxed);
+                    source
                 }
             }
-            if started.elapsed() >= RAN_WELL {
-                backoff.reset();
-            }
-            let rebuilt = rebuild(&**self.factory, &self.context.build, &self.watched, &mut backoff);
-            let Some(rebuilt) = self.context.shutdown.unless_requested(rebuilt).await else { return };
-            self.counters.restarts.fetch_add(1, Ordering::Relaxed);
-            self.source = rebuilt;
         }
     }
 
     /// Runs the instance in use until it ends, or until its files have changed and another has taken its place.
-    async fn run_instance(&mut self, failure: &mut Option<String>) -> Ended {
+    async fn run_instance(&mut self, restarts: &mut Restarts) -> Ended<Box<dyn Source>> {
+        restarts.begin();
         let Self { factory, source, context, watched, .. } = self;
         let stop = context.shutdown.child();
         let instance = Context { shutdown: stop.shutdown(), ..context.clone() };
         let mut run = pin!(contained_result(async { source.run(instance).await }));
-        let mut well = pin!(sleep(RAN_WELL));
         // The old one goes on until the new one is there.
         let mut next = pin!(follow_files(&***factory, &context.build, watched));
         let ended = loop {
             tokio::select! {
                 ended = &mut run => break ended,
-                () = &mut well, if failure.is_some() => recover(context, failure.take()),
+                () = restarts.until_well(&context.health) => {}
                 next = &mut next => {
                     stop.request();
                     if timeout(LONGEST_STOP, run).await.is_err() {
@@ -104,18 +105,52 @@ impl SourceRunner {
     }
 }
 
-/// Builds a component that failed, after a pause, until that works.
-pub(crate) async fn rebuild<T>(
-    factory: &dyn Factory<T>,
-    build: &Build,
-    watched: &Watched,
-    backoff: &mut Backoff,
-) -> Contained<T> {
-    loop {
-        sleep(backoff.pause()).await;
-        match build_anew(factory, build, watched).await {
-            Ok(component) => return component,
-            Err(error) => build.health.failing(told(&error)),
+impl Restarts {
+    pub(crate) fn new() -> Self {
+        let backoff = Backoff::new(FIRST_RESTART, LONGEST_RESTART);
+        Self { backoff, began: Instant::now(), failure: None }
+    }
+
+    /// An instance begins.
+    pub(crate) fn begin(&mut self) {
+        self.began = Instant::now();
+    }
+
+    /// Builds a component that failed, after a pause, until that works.
+    pub(crate) async fn rebuild<T>(
+        &mut self,
+        reason: String,
+        factory: &dyn Factory<T>,
+        build: &Build,
+        watched: &Watched,
+    ) -> Contained<T> {
+        if self.began.elapsed() >= RAN_WELL {
+            self.backoff.reset();
+        }
+        self.failed(&build.health, reason);
+        loop {
+            sleep(self.backoff.pause()).await;
+            match build_anew(factory, build, watched).await {
+                Ok(component) => return component,
+                Err(error) => self.failed(&build.health, told(&error)),
+            }
+        }
+    }
+
+    fn failed(&mut self, health: &Health, reason: String) {
+        health.failing(reason.as_str());
+        self.failure = Some(reason);
+    }
+
+    /// Returns once an instance has run well after a failure; without one, never. Unless the component has something
+    /// else to say about its health, it works.
+    pub(crate) async fn until_well(&mut self, health: &Health) {
+        if self.failure.is_none() {
+            pending::<()>().await;
+        }
+        sleep_until(self.began + RAN_WELL).await;
+        if self.failure.take().is_some_and(|reason| health.condition() == Condition::Failing(reason)) {
+            health.works();
         }
     }
 }
@@ -149,11 +184,4 @@ pub(crate) async fn build_anew<T>(
     let component = built(factory.build(build)).await?;
     watched.replace(files);
     Ok(component)
-}
-
-/// The source runs well again. Unless it has something else to say about its health, that is how it is.
-fn recover(context: &Context, failure: Option<String>) {
-    if failure.is_some_and(|reason| context.health.condition() == Condition::Failing(reason)) {
-        context.health.works();
-    }
 }

@@ -2,10 +2,13 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use senseops_core::host::IntoComponents;
-use senseops_core::{Condition, Outcome, Source, SourceError};
+use senseops_core::host::{IntoComponents, PlannedSource};
+use senseops_core::{
+    Build, BuildError, Condition, Context, Factory, Outcome, PlanError, Source, SourceError, async_trait,
+};
 use senseops_engine::{Delivery, JournalSettings, Overflow, Pipeline, PipelineSettings, RateLimit};
 use tokio::time::Instant;
 
@@ -126,21 +129,55 @@ async fn with_a_blocking_sink_a_chunk_waits_until_all_of_it_fits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_runs_well_after_a_restart_is_healthy_again() {
-    let source = source_fn(|run, cx| async move {
-        if run == 0 {
-            return Err(SourceError("cable is out".into()));
-        }
-        cx.shutdown.requested().await;
-        Ok(())
-    });
-    let pipeline = Pipeline::builder().source("quiet", source).build().await.unwrap();
+    let pipeline =
+        Pipeline::builder().source("quiet", Plugged { builds: Arc::default() }).build().await.unwrap();
     run(pipeline, async |handle| {
+        until(&handle, |view| view.sources[0].condition == Condition::Failing("cable is out".into())).await;
         until(&handle, |view| view.sources[0].restarts == 1).await;
-        assert_eq!(handle.view().sources[0].condition, Condition::Failing("cable is out".into()));
+        assert_eq!(handle.view().sources[0].condition, Condition::Failing("no such port".into()));
         tokio::time::sleep(Duration::from_mins(2)).await;
         assert_eq!(handle.view().sources[0].condition, Condition::Ok);
     })
     .await;
+}
+
+/// Fails once when it is run, once when it is built again, and then says nothing.
+#[derive(Clone)]
+struct Plugged {
+    builds: Arc<AtomicUsize>,
+}
+
+impl PartialEq for Plugged {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.builds, &other.builds)
+    }
+}
+
+#[async_trait]
+impl Factory<Box<dyn Source>> for Plugged {
+    async fn build(&self, _build: Build) -> Result<Box<dyn Source>, BuildError> {
+        match self.builds.fetch_add(1, Ordering::Relaxed) {
+            1 => Err(BuildError::at("port", "no such port")),
+            _ => Ok(Box::new(self.clone())),
+        }
+    }
+}
+
+#[async_trait]
+impl Source for Plugged {
+    async fn run(&mut self, cx: Context) -> Result<(), SourceError> {
+        if self.builds.load(Ordering::Relaxed) == 1 {
+            return Err(SourceError("cable is out".into()));
+        }
+        cx.shutdown.requested().await;
+        Ok(())
+    }
+}
+
+impl IntoComponents<Box<dyn Source>> for Plugged {
+    fn into_components(self) -> Result<Vec<PlannedSource>, PlanError> {
+        Ok(vec![PlannedSource::single(self)])
+    }
 }
 
 /// Emits five hundred events as fast as it may.
