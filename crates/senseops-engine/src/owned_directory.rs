@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use senseops_core::{BoxError, chain};
-use senseops_journal::DirectoryLock;
+use senseops_journal::{DirectoryLock, create_directory, sync_directory};
 use thiserror::Error;
 use tracing::warn;
 
@@ -78,27 +78,6 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(next, path)?;
     path.parent().map_or(Ok(()), sync_directory)
-}
-
-/// Creates a directory and all above it, durably.
-pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
-    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if path.is_dir() {
-        return Ok(());
-    }
-    if above != path {
-        create_directory(above)?;
-    }
-    match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        created => created,
-    }?;
-    sync_directory(above)
-}
-
-/// New names are durable once the directory is synced; Windows does that by itself.
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use senseops_core::host::StateArea;
 use senseops_core::{BoxError, BuildError, ComponentState, async_trait, chain};
+use senseops_journal::create_directory;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::owned_directory::{OwnedDirectory, create_directory, replace};
+use crate::owned_directory::{OwnedDirectory, replace};
 use crate::plan::ComponentError;
 use crate::settings::PipelineSettings;
 

@@ -88,6 +88,24 @@ impl Files {
     }
 }
 
+/// Makes durable which files are in a directory.
+///
+/// # Errors
+///
+/// If the directory cannot be opened or synced. On Windows, where entries need no sync, never.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    Files::Machine.sync_directory(directory)
+}
+
+/// Creates a directory and all above it, durably.
+///
+/// # Errors
+///
+/// If one of them cannot be created or synced.
+pub fn create_directory(directory: &Path) -> io::Result<()> {
+    Files::Machine.create_directory(directory)
+}
+
 impl NewFile {
     pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         #[cfg(test)]

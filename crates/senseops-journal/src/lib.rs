@@ -71,20 +71,21 @@
 //!
 //! **Append** puts the chunk into the recent ones in memory and, on disk, into the queue of the writer.
 //!
-//! **Write.** The writer takes what is queued, up to a segment, one `fsync` interval after the first of it, when it is as
-//! much as a segment, or when [somebody waits for it](senseops_core::Receipt::outcome_now), and writes and syncs it at once. Readers that are new are stored before the first receipt that they
-//! matter for. A segment that is large enough, or as old as an eighth of the age limit, is left for a new one. No space
-//! is reserved ahead: a write that finds none is told so in its receipts, and the end of a reserved file would be hard
-//! to tell from damage.
+//! **Write.** The writer takes what is queued, up to a segment, and writes and syncs it at once: one `fsync` interval
+//! after the first of it, when it is as much as a segment, or when
+//! [somebody waits for it](senseops_core::Receipt::outcome_now). Readers that are new are stored before the first
+//! receipt that they matter for. A segment that is large enough, or as old as an eighth of the age limit, is left for a
+//! new one. No space is reserved ahead: a write that finds none is told so in its receipts, and the end of a reserved
+//! file would be hard to tell from damage.
 //!
-//! **Fail.** When the disk fails, what waits for it is held in memory, 256 MiB at most. Every few seconds the writer tries to store the
-//! cursors and to write a probe. Once that works, what is still held is written, in order and at its place,
-//! and then what is appended goes to disk again. What readers have passed by then is not written; where it is the
-//! journal itself that has filled the disk, it is deleted first.
+//! **Fail.** When the disk fails, what waits for it is held in memory, 256 MiB at most. Every few seconds the writer
+//! tries to store the cursors and to write a probe. Once that works, what is still held is written, in order and at its
+//! place, and then what is appended goes to disk again. What readers have passed by then is not written; where it is
+//! the journal itself that has filled the disk, it is deleted first.
 //!
 //! **Pack.** Of what is in memory only and waits for the slowest reader, all but the newest 8 MiB, or a quarter of the
-//! limit, becomes blocks: about 128 KiB of frames each, as on disk, compressed by LZ4. They are
-//! read, given up and deleted as a whole.
+//! limit, becomes blocks: about 128 KiB of frames each, as on disk, compressed by LZ4. They are read, given up and
+//! deleted as a whole.
 //!
 //! **Read.** A reader takes recent chunks from memory. One that is further behind reads segments or blocks ahead, on a
 //! thread for blocking work, and passes chunks undecoded of whose kinds it wants none. A segment that is gone, or bytes
@@ -139,6 +140,7 @@ mod writer;
 
 pub use codec::{Codec, Wants};
 pub use cursor::Lag;
+pub use files::{create_directory, sync_directory};
 pub use inspect::{DamagedPlace, ForgetOfflineError, InspectError, Inspection, forget_offline, inspect};
 pub use journal::{Entry, ForgetError, Journal, Position, ReaderStatus, Status};
 pub use lock::{DirectoryLock, LockError};

@@ -6,10 +6,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use senseops_core::BoxError;
+use senseops_journal::sync_directory;
 use serde::Serialize;
 
 use super::line::Line;
-use crate::owned_directory::{OwnedDirectory, replace, sync_directory};
+use crate::owned_directory::{OwnedDirectory, replace};
 
 const WHAT: &str = "dead letters";
 const VERSION: u32 = 1;
@@ -191,11 +192,12 @@ impl Directory {
         if lines.is_empty() {
             remove(&path)?;
             self.numbered.remove(&number);
+            sync_directory(self.owned.path())
         } else {
             replace(&path, lines)?;
             self.numbered.insert(number, lines.len() as u64);
+            Ok(())
         }
-        sync_directory(self.owned.path())
     }
 }
 
