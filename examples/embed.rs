@@ -14,7 +14,7 @@ use senseops::sinks::console::ConsoleConfig;
 use senseops::sources::udp::UdpConfig;
 use senseops::{
     Batch, Body, Builder, Delivery, Event, Fields, Handle, JournalSettings, Kind, LabelSet, Only, Overflow,
-    Pipeline, PipelineSettings, RateLimit, SinkOptions, SourceOptions, TapFilter, Tapped, sink_fn,
+    Pipeline, PipelineSettings, RateLimit, SinkOptions, SourceOptions, Tapped, sink_fn,
 };
 
 /// A measurement with the field `items`.
@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// A day in the shop.
 async fn shop(pipeline: &Handle, state_dir: &Path) -> Result<(), Box<dyn Error>> {
-    let mut tap = pipeline.tap(TapFilter { kinds: vec![ORDER.into()], ..TapFilter::default() });
+    let mut tap = pipeline.tap(Only { kinds: vec![ORDER.into()], ..Only::default() });
     let labels = Arc::new(LabelSet::from_iter([("till", "1")]));
     let order = Event::new(ORDER, &labels, Body::Measurement(Fields::default().with("items", 3)));
     println!("{:?}", pipeline.emit(vec![order]).await.outcome().await);

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use senseops_core::host::Only;
 use senseops_core::{Chunk, Condition, Emitter, Event, Receipt};
 use senseops_journal::{ForgetError, Journal};
 use tokio::sync::{mpsc, oneshot};
@@ -20,7 +21,7 @@ use crate::reload::{Command, ReloadError, Reloaded};
 use crate::settings::JournalSettings;
 use crate::sockets::Sockets;
 use crate::states::States;
-use crate::tap::{Tap, TapFilter, Taps};
+use crate::tap::{Tap, Taps};
 use crate::view::{EmbedderView, JournalView, View};
 
 /// What is late by so much makes no progress.
@@ -141,8 +142,8 @@ impl Handle {
     }
 
     /// Shows events from now on as they are emitted.
-    pub fn tap(&self, filter: TapFilter) -> Tap {
-        self.0.taps.tap(filter)
+    pub fn tap(&self, only: Only) -> Tap {
+        self.0.taps.tap(only)
     }
 
     /// Gives up the place in the journal of a sink or relay that is no longer there, and with it what waits for it.

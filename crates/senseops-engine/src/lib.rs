@@ -73,7 +73,7 @@ pub use senseops_journal::{
     ForgetError, ForgetOfflineError, InspectError, Inspection, forget_offline, inspect,
 };
 pub use settings::{DeadLetterSettings, JournalSettings, PipelineSettings, RateLimit, SelfMetrics};
-pub use tap::{Tap, TapFilter, Tapped};
+pub use tap::{Tap, Tapped};
 pub use view::{
     AttemptsView, CertificateView, DeadLettersView, EmbedderView, Histogram, JournalReaderView, JournalView,
     ListenerView, RelayView, SinkView, SourceView, View,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use senseops_core::host::{Only, ShutdownTrigger};
-use senseops_core::{Chunk, Event, KindPattern, Name, Shutdown};
+use senseops_core::{Chunk, Event, Name, Shutdown};
 use tokio::sync::Notify;
 
 /// How much a tap may be behind before it misses something, in bytes.
@@ -16,15 +16,6 @@ const BYTES_BEHIND: u64 = 8 * 1024 * 1024;
 pub(crate) struct Taps {
     queues: Arc<Mutex<Vec<Weak<Queue>>>>,
     end: ShutdownTrigger,
-}
-
-/// Which events a tap shows; an empty list means all.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TapFilter {
-    /// Patterns over kinds, such as `qlik.*`.
-    pub kinds: Vec<KindPattern>,
-    /// Names of sources, such as `udp.users` or `udp.*`.
-    pub sources: Vec<String>,
 }
 
 /// Shows events as they are emitted, see [`Handle::tap`](crate::Handle::tap). It never slows the pipeline.
@@ -79,9 +70,7 @@ impl Taps {
         });
     }
 
-    pub(crate) fn tap(&self, filter: TapFilter) -> Tap {
-        let TapFilter { kinds, sources } = filter;
-        let only = Only { kinds, sources };
+    pub(crate) fn tap(&self, only: Only) -> Tap {
         let queue = Arc::new(Queue { only, waiting: Mutex::default(), filled: Notify::new() });
         self.queues().push(Arc::downgrade(&queue));
         Tap { queue, end: self.end.shutdown() }
@@ -165,8 +154,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_tap_that_is_behind_misses_the_oldest_and_is_told_how_many() {
         let taps = Taps::default();
-        let mut tap = taps.tap(TapFilter::default());
-        let mut picky = taps.tap(TapFilter { sources: vec!["third".into()], ..TapFilter::default() });
+        let mut tap = taps.tap(Only::default());
+        let mut picky = taps.tap(Only { sources: vec!["third".into()], ..Only::default() });
         let event = Event::new(Kind::new("n"), &Arc::default(), Body::Measurement(Fields::default()));
         for source in ["first", "second", "third"] {
             taps.show(&Chunk::new(source, vec![event.clone(); 3]), BYTES_BEHIND / 2);
@@ -185,7 +174,7 @@ mod tests {
     #[test]
     fn a_tap_that_is_gone_takes_nothing() {
         let taps = Taps::default();
-        drop(taps.tap(TapFilter::default()));
+        drop(taps.tap(Only::default()));
         taps.show(&Chunk::new("source", []), 0);
         assert!(taps.queues().is_empty());
     }

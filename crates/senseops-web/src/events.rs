@@ -11,7 +11,7 @@ use futures::stream;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use senseops_core::{Event, NoKindPattern, Shutdown};
-use senseops_engine::{Tap, TapFilter, Tapped};
+use senseops_engine::{Only, Tap, Tapped};
 use senseops_wire::Lossless;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
@@ -65,8 +65,8 @@ pub(crate) async fn events(
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)))
 }
 
-fn filter(asked: Vec<(String, String)>) -> Result<TapFilter, String> {
-    let mut filter = TapFilter::default();
+fn filter(asked: Vec<(String, String)>) -> Result<Only, String> {
+    let mut filter = Only::default();
     for (key, value) in asked {
         match key.as_str() {
             "kind" => filter.kinds.push(value.parse().map_err(|bad: NoKindPattern| bad.to_string())?),

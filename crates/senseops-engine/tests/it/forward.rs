@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use senseops_core::{Batch, Chunk, Event, LabelSet, Outcome, Timestamp, sink_fn};
-use senseops_engine::{Delivery, Overflow, Pipeline, PipelineSettings, TapFilter, Tapped};
+use senseops_engine::{Delivery, Only, Overflow, Pipeline, PipelineSettings, Tapped};
 use tokio::time::timeout;
 
 use crate::support::{Scripted, from, numbered, run, source_fn, unpackable, until};
@@ -46,7 +46,7 @@ async fn identity_time_labels_and_source_stay_whoever_forwards_and_the_forwarder
         .sink_with("users", from(["udp.users"]), sink)
         .sink_with("centre", from(["sos.centre", "embedder"]), Arc::clone(&not_named));
     let pipeline = built.build().await.unwrap();
-    let mut tap = pipeline.handle().tap(TapFilter { sources: vec!["udp.*".into()], ..TapFilter::default() });
+    let mut tap = pipeline.handle().tap(Only { sources: vec!["udp.*".into()], ..Only::default() });
     let summary = run(pipeline, async |handle| {
         until(&handle, |view| view.sources[0].emitted == 2).await;
         assert_eq!(handle.forward(chunk.clone()).await.outcome().await, Outcome::Stored);

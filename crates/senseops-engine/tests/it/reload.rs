@@ -12,7 +12,7 @@ use senseops_core::{
     Build, BuildError, Context, Factory, LabelSet, PlanError, Sink, Source, SourceError, WriteError,
     async_trait,
 };
-use senseops_engine::{Builder, Delivery, Overflow, Pipeline, PipelineSettings, Reloaded, TapFilter, Tapped};
+use senseops_engine::{Builder, Delivery, Only, Overflow, Pipeline, PipelineSettings, Reloaded, Tapped};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{Rebuilt, Scripted, emit, number, numbered, run, source_fn, until};
@@ -369,9 +369,9 @@ async fn a_file_that_changes_leads_to_a_new_sink_without_a_restart() {
 async fn a_tap_shows_what_it_is_asked_for_and_ends_with_the_pipeline() {
     let built = pipeline().sink("all", Arc::new(Scripted::willing())).build().await.unwrap();
     let handle = built.handle();
-    let filter = TapFilter { kinds: vec!["test.*".into()], sources: vec![] };
+    let filter = Only { kinds: vec!["test.*".into()], sources: vec![] };
     let mut tap = handle.tap(filter);
-    let mut nothing = handle.tap(TapFilter { kinds: vec!["other".into()], ..TapFilter::default() });
+    let mut nothing = handle.tap(Only { kinds: vec!["other".into()], ..Only::default() });
     run(built, async |handle| {
         emit(&handle, [7]).await;
         let Some(Tapped::Events { source, events }) = tap.next().await else { panic!("an event") };
