@@ -159,8 +159,7 @@ impl<C> Recent<C> {
 
     /// The blocks that have something from this position on.
     pub(crate) fn blocks_from(&self, position: Position) -> impl Iterator<Item = &Block> {
-        let passed = self.blocks.list.partition_point(|kept| kept.thing.end.position <= position);
-        self.blocks.list.range(passed..).map(|kept| &kept.thing)
+        self.blocks.list.range(self.passed_blocks(position)..).map(|kept| &kept.thing)
     }
 
     /// The unpacked chunks from this position on.
@@ -176,12 +175,13 @@ impl<C> Recent<C> {
     }
 
     fn block(&self, position: Position) -> Option<&Kept<Block>> {
-        self.next_block(position).filter(|kept| kept.thing.first.position <= position)
+        let next = self.blocks.list.get(self.passed_blocks(position))?;
+        (next.thing.first.position <= position).then_some(next)
     }
 
-    fn next_block(&self, position: Position) -> Option<&Kept<Block>> {
-        let passed = self.blocks.list.partition_point(|kept| kept.thing.end.position <= position);
-        self.blocks.list.get(passed)
+    /// How many blocks have nothing from this position on.
+    fn passed_blocks(&self, position: Position) -> usize {
+        self.blocks.list.partition_point(|kept| kept.thing.end.position <= position)
     }
 }
 

@@ -89,19 +89,6 @@ struct Filling {
     due: Option<Instant>,
 }
 
-impl Filling {
-    /// About how many events more are as much as a batch may have.
-    fn room(&self, max_events: usize, max_bytes: u64) -> u64 {
-        let events = self.events.max(1) as u64;
-        let bytes_per_event = (self.bytes / events).max(1);
-        let (by_count, by_bytes) = (
-            (max_events as u64).saturating_sub(events),
-            max_bytes.saturating_sub(self.bytes) / bytes_per_event,
-        );
-        by_count.min(by_bytes).max(1)
-    }
-}
-
 impl Wanted {
     /// The positions of the wanted events; `None` for all.
     fn of(&self, chunk: &Chunk) -> Option<Vec<usize>> {
@@ -199,7 +186,7 @@ impl Collect {
                 }
                 Some(due) => {
                     tokio::select! {
-                        () = reader.until_unread(self.filling.room(self.max_events, self.max_bytes)) => {}
+                        () = reader.until_unread(self.expected()) => {}
                         () = sleep_until(due) => {}
                         () = drain.requested(), if !draining => {}
                     }
@@ -246,10 +233,7 @@ impl Collect {
     /// Moves as much of `rest` into the batch as fits, at least one event if the batch is empty.
     fn fill(&mut self, mut rest: Rest) {
         let wanted = rest.wanted.as_ref().map_or(rest.events.len(), Vec::len);
-        let room_in_bytes = self.max_bytes.saturating_sub(self.filling.bytes) / rest.bytes_per_event.max(1);
-        let room = (self.max_events - self.filling.events.min(self.max_events))
-            .min(usize::try_from(room_in_bytes).unwrap_or(usize::MAX))
-            .max(usize::from(self.filling.events == 0));
+        let room = self.room(rest.bytes_per_event).max(usize::from(self.filling.events == 0));
         let range = rest.taken..wanted.min(rest.taken + room);
         let taken = range.len();
         if taken > 0 {
@@ -270,6 +254,19 @@ impl Collect {
             rest.taken = range.end;
             self.rest = Some(rest);
         }
+    }
+
+    /// How many events more would fill the batch if they were as large as those in it.
+    fn expected(&self) -> u64 {
+        let bytes_per_event = self.filling.bytes / self.filling.events.max(1) as u64;
+        self.room(bytes_per_event).max(1) as u64
+    }
+
+    /// How many events of this size still fit into the batch.
+    fn room(&self, bytes_per_event: u64) -> usize {
+        let by_bytes = self.max_bytes.saturating_sub(self.filling.bytes) / bytes_per_event.max(1);
+        let by_count = self.max_events.saturating_sub(self.filling.events);
+        by_count.min(usize::try_from(by_bytes).unwrap_or(usize::MAX))
     }
 
     fn is_full(&self) -> bool {

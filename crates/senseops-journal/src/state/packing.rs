@@ -33,9 +33,9 @@ impl<C> State<C> {
 
     fn waiting_unpacked(&self) -> u64 {
         let absent = self.absent.values().map(|absent| absent.cursor.committed());
-        let slowest =
-            self.readers.values().map(|cursor| cursor.next).chain(absent).min_by_key(|mark| mark.position);
-        slowest.map_or(0, |mark| self.recent.unpacked_bytes_from(mark.position))
+        let places = self.readers.values().map(|cursor| cursor.next).chain(absent);
+        let slowest = places.map(|mark| mark.position).min();
+        slowest.map_or(0, |position| self.recent.unpacked_bytes_from(position))
     }
 
     /// Whether the keeper has to be told that there is something to pack. It is told once.
