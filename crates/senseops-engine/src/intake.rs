@@ -1,9 +1,9 @@
 //! Where the emitter of a component leads: labels are merged, times made unique, events counted and appended.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::HashMap;
 use senseops_core::host::Intake;
 use senseops_core::{Chunk, Event, LabelSet, Name, Outcome, Receipt, async_trait};
 use senseops_journal::Journal;

@@ -7,11 +7,13 @@
 //! Series are counted over a rolling day, in halves: one that had no point in this half and the one before is forgotten.
 //! So users who are gone make room for new ones, and a limit fits a program that runs for years.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
+use foldhash::quality::RandomState;
 use thiserror::Error;
 use tracing::warn;
 
@@ -127,7 +129,7 @@ impl SeriesLimit {
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), begun: Instant::now(), measurements: Mutex::default() }
+        Self { hasher: RandomState::default(), begun: Instant::now(), measurements: Mutex::default() }
     }
 }
 

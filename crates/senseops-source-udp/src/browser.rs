@@ -3,9 +3,9 @@
 //! Butler SOS reads user agents with the JavaScript library Bowser, so dashboards know Bowser's names: `Microsoft
 //! Edge`, `macOS`, and for Windows the version `NT 10.0`. The tables here are those of Woothee, translated.
 
-use std::collections::HashMap;
 use std::mem;
 
+use foldhash::HashMap;
 use senseops_core::Text;
 use woothee::parser::{Parser, WootheeResult};
 
