@@ -20,6 +20,7 @@ mod code_page;
 mod config;
 mod exclude;
 mod looks;
+mod pauses;
 mod reception;
 mod refusals;
 mod source;

@@ -15,7 +15,7 @@ const RESERVE: f64 = 8.0;
 /// A quiet time may end with a flood. So much, in datagrams per second, fits into half of the buffer during any pause.
 const FLOOD: f64 = 100_000.0;
 /// The longest pause, whatever would fit: nobody should wait longer for an event.
-const LONGEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_millis(64);
 /// Timers are not more exact.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// With a buffer so small that no more than this would do, there are no pauses.
@@ -99,7 +99,7 @@ mod tests {
             Next::In(pause) => pause.as_millis(),
             Next::Now | Next::WhenReadable => 0,
         };
-        assert_eq!([200, 10_000, 100_000, 400_000].map(|rate| millis(8 * MIB, rate)), [50, 50, 16, 4]);
+        assert_eq!([200, 10_000, 100_000, 400_000].map(|rate| millis(8 * MIB, rate)), [64, 64, 16, 4]);
         assert_eq!(
             [200, 2000, 50_000].map(|rate| millis(208 * 1024, rate)),
             [0, 1, 1],

@@ -15,13 +15,14 @@ use thiserror::Error;
 use tokio::io::Interest;
 use tokio::select;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::UdpConfig;
 use crate::allow::{self, AllowList, Names};
 use crate::bursts::Bursts;
 use crate::config::NO_ALLOW_LIST;
 use crate::looks::{Looks, Next};
+use crate::pauses::Pauses;
 use crate::reception::Reception;
 
 /// The most datagrams that are emitted together, and taken before other tasks get their turn.
@@ -105,6 +106,7 @@ impl UdpSource {
         mut lookups: Pin<&mut impl Stream<Item = Names>>,
     ) -> Result<(), SocketError> {
         let mut looks = Looks::new(self.granted);
+        let mut pauses = Pauses::new().map_err(|source| self.failed("set a timer for", source))?;
         let (mut looked, mut next) = (Instant::now(), Next::WhenReadable);
         tell(&cx.health, self.condition());
 
@@ -116,7 +118,7 @@ impl UdpSource {
                     self.reception.allow.set_names(names);
                     tell(&cx.health, self.condition());
                 }
-                waited = self.wait(next) => {
+                waited = self.wait(next, &mut pauses) => {
                     waited?;
                     let taken = self.take_chunk(&cx.emitter)?;
                     let since = looked.elapsed();
@@ -127,12 +129,12 @@ impl UdpSource {
         }
     }
 
-    async fn wait(&mut self, next: Next) -> Result<(), SocketError> {
+    async fn wait(&mut self, next: Next, pauses: &mut Pauses) -> Result<(), SocketError> {
         match next {
             Next::Now => yield_now().await,
             Next::In(pause) => {
                 self.waking = None;
-                sleep(pause).await;
+                pauses.pause(pause).await.map_err(|source| self.failed("set a timer for", source))?;
             }
             Next::WhenReadable => self.readable().await.map_err(|source| self.failed("wait for", source))?,
         }

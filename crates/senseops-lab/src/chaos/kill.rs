@@ -24,9 +24,9 @@ const KILLS: u64 = 50;
 const SHORT_KILLS: u64 = 6;
 /// The shortest and the longest life, in milliseconds.
 const LIVES: RangeInclusive<u64> = 100..=1_500;
-/// What each kill may cost, in milliseconds of the load: 50 wait for their sync, `journal.fsync` where it is not set, and 50
+/// What each kill may cost, in milliseconds of the load: 50 wait for their sync, `journal.fsync` where it is not set, and 64
 /// are in the socket when nobody has looked.
-const MILLIS_PER_KILL: u64 = 50 + 50;
+const MILLIS_PER_KILL: u64 = 50 + 64;
 const PER_KILL: u64 = RATE * MILLIS_PER_KILL / 1_000;
 /// How often a life is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
