@@ -7,8 +7,8 @@ use senseops_core::Timestamp;
 
 use crate::codec::{Codec, Wants};
 use crate::frame::{self, Step};
-use crate::journal::{Mark, Position};
-use crate::recent::Slot;
+use crate::position::{Mark, Position};
+use crate::slot::Slot;
 
 /// The frames of a block take about so much before they are compressed: enough to find what repeats itself, and
 /// little enough to be read at once.

@@ -1,25 +1,12 @@
 //! Where a reader is.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use senseops_core::Timestamp;
 use senseops_core::host::Overflow;
 
-use crate::journal::{Mark, Position};
-use crate::recent::Slot;
-
-/// What a reader has not committed yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lag {
-    /// How many events.
-    pub events: u64,
-    /// An estimate of the bytes that they take in the journal.
-    pub bytes: u64,
-    /// How long ago the oldest of them was appended. For chunks that are on disk only and have not been read yet: the
-    /// most that this can be.
-    pub age: Duration,
-}
+use crate::position::{Mark, Position};
+use crate::slot::Slot;
 
 /// The state of a reader.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use crate::files::Files;
-use crate::journal::{Mark, Position};
+use crate::position::{Mark, Position};
 
 pub(crate) const NAME: &str = "cursors";
 /// Before the version, in the first line.

@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, VecDeque};
 use senseops_core::host::{Hurry, Settle};
 use senseops_core::{Outcome, Timestamp};
 
-use crate::journal::{Mark, Position};
-use crate::recent::{Recent, Slot};
+use crate::position::{Mark, Position};
+use crate::recent::Recent;
 use crate::segment::Segment;
+use crate::slot::Slot;
 
 /// How many damaged places are remembered, so that two readers that meet one count it once.
 const MAX_DAMAGE: usize = 1000;

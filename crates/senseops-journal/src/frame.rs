@@ -7,8 +7,8 @@ use senseops_core::{BoxError, Timestamp, chain};
 use tracing::warn;
 
 use crate::codec::{Codec, Wants};
-use crate::journal::{Mark, Position};
-use crate::recent::Slot;
+use crate::position::{Mark, Position};
+use crate::slot::Slot;
 
 /// The length of a header, which is also the length of the shortest frame.
 pub(crate) const HEADER_BYTES: usize = 68;

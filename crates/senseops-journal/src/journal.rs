@@ -7,113 +7,17 @@ use std::time::{Duration, Instant};
 
 use senseops_core::host::Hurry;
 use senseops_core::{Outcome, Receipt, Timestamp};
-use thiserror::Error;
 use tokio::sync::Notify;
 
 use crate::files::Files;
 use crate::recent::Removed;
 use crate::state::{Packing, State};
-use crate::{Codec, DiskSettings, Lag, OpenError, Overflow, Reader, Wants, Writer, keeper, open};
+use crate::{
+    Codec, DiskSettings, ForgetError, OpenError, Overflow, Reader, Status, Wants, Writer, keeper, open,
+};
 
 /// A bounded log with one cursor per reader. Cheap to clone; all clones are the same log.
 pub struct Journal<C>(pub(crate) Arc<Shared<C>>);
-
-/// A chunk as a reader gets it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry<C> {
-    /// What was appended.
-    pub chunk: C,
-    /// How many events are in it.
-    pub events: u32,
-    /// An estimate of the memory that it takes.
-    pub bytes: u64,
-    /// Where it is in the journal.
-    pub position: Position,
-    /// When it was appended.
-    pub appended: Timestamp,
-}
-
-/// The place of a chunk: 0 for the first that was ever appended, then one more for each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position(pub(crate) u64);
-
-/// The journal at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Status {
-    /// Whether it is on disk.
-    pub on_disk: bool,
-    /// Events that were appended, ever.
-    pub appended_events: u64,
-    /// How many of them are durable: every event before this one is synced to disk, or no reader needs it any more. In
-    /// memory, all that were appended.
-    pub durable_events: u64,
-    /// Events that the slowest reader has not committed. Absent readers count too.
-    pub events: u64,
-    /// An estimate of the bytes that they take.
-    pub bytes: u64,
-    /// The bytes that may be taken.
-    pub max_bytes: u64,
-    /// The age of the oldest event that a reader has not committed, see [`Lag::age`].
-    pub oldest_age: Duration,
-    /// Every reader, by name; those that are absent too.
-    pub readers: Vec<ReaderStatus>,
-    /// How many segments there are on disk.
-    pub segments: u64,
-    /// The bytes that they take.
-    pub disk_bytes: u64,
-    /// How long the writer has been in its present turn of work on the disk, if it is in one.
-    pub writer_busy: Option<Duration>,
-    /// Why the disk cannot be used now, if so.
-    pub failure: Option<String>,
-    /// Why a reader cannot read from the disk now, if so. It waits until it can.
-    pub unreadable: Option<String>,
-    /// Places on disk that were found damaged since the journal was opened; at most a thousand are counted.
-    pub damaged: u64,
-    /// Damaged segments that are set aside in the directory.
-    pub quarantined: u64,
-}
-
-/// A reader at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReaderStatus {
-    /// Its name.
-    pub name: String,
-    /// Whether there is a [`Reader`] of this name. If not, only its place is kept.
-    pub attached: bool,
-    /// What happens to it at the limit. An absent reader misses the oldest chunks, whatever it did before, unless it is
-    /// [expected back](Journal::expect_back).
-    pub overflow: Overflow,
-    /// What it has not committed.
-    pub lag: Lag,
-    /// Events that it missed, as far as this program knows.
-    pub discarded: u64,
-}
-
-/// The place of a reader cannot be forgotten.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ForgetError {
-    /// No reader of this name has a place.
-    #[error("the journal knows no reader named {name}")]
-    Unknown {
-        /// The name.
-        name: String,
-    },
-    /// The reader is still there.
-    #[error("{name} is reading the journal")]
-    Attached {
-        /// The name.
-        name: String,
-    },
-}
-
-/// A place between chunks, as a position and as a number of events.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// The chunk behind this place.
-    pub position: Position,
-    /// Events of all chunks before.
-    pub events: u64,
-}
 
 /// What all handles of a journal share.
 pub(crate) struct Shared<C> {
@@ -312,13 +216,6 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
     }
 }
 
-impl Status {
-    /// Whether what is in the journal is there at the next start.
-    pub fn outlives_the_program(&self) -> bool {
-        self.on_disk && self.failure.is_none()
-    }
-}
-
 impl<C> Shared<C> {
     pub(crate) fn new(
         state: State<C>,
@@ -373,28 +270,6 @@ impl<C> Shared<C> {
     }
 }
 
-impl Position {
-    /// The position as a number.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl Mark {
-    /// The place after a chunk that is here.
-    pub(crate) fn after(self, events: u32) -> Self {
-        Self {
-            position: Position(self.position.0.saturating_add(1)),
-            events: self.events.saturating_add(events.into()),
-        }
-    }
-
-    /// The later of two places.
-    pub(crate) fn max(self, other: Self) -> Self {
-        Self { position: self.position.max(other.position), events: self.events.max(other.events) }
-    }
-}
-
 impl<C> Clone for Journal<C> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
@@ -406,11 +281,5 @@ impl<C> fmt::Debug for Journal<C> {
         f.debug_struct("Journal")
             .field("directory", &self.0.directory.as_ref().map(|dir| &dir.path))
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }

@@ -9,7 +9,7 @@ use tracing::warn;
 use crate::block::Block;
 use crate::disk::settle_all;
 use crate::journal::Shared;
-use crate::recent::Slot;
+use crate::slot::Slot;
 use crate::state::{Packing, State};
 
 /// How long the disk may take for a turn of the writer. Then what waits for it is in memory only, as if the disk had

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::files::Files;
-use crate::journal::Position;
+use crate::position::Position;
 use crate::segment;
 
 /// At most so many segments are kept, the oldest is deleted first. None is much larger than an eighth of the limit of

@@ -11,12 +11,14 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
+use crate::codec::Wants;
 use crate::disk::settle_all;
 use crate::journal::{Directory, Shared};
-use crate::recent::Slot;
+use crate::position::Position;
 use crate::segment::{self, Progress, Scan, Segment, warn_of_damage};
+use crate::slot::{Entry, Slot};
 use crate::state::{Ahead, Committed, Next, ReaderId};
-use crate::{Entry, Lag, Position, Wants};
+use crate::status::Lag;
 
 /// How long a reader waits before it tries again to read a segment, since the cause may pass: too many open files, a disk
 /// that is away.

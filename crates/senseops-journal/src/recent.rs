@@ -5,17 +5,8 @@ use std::collections::VecDeque;
 use senseops_core::Timestamp;
 
 use crate::block::Block;
-use crate::journal::{Entry, Mark, Position};
-
-/// A chunk in memory.
-#[derive(Clone)]
-pub(crate) struct Slot<C> {
-    pub at: Mark,
-    pub events: u32,
-    pub bytes: u64,
-    pub appended: Timestamp,
-    pub chunk: C,
-}
+use crate::position::{Mark, Position};
+use crate::slot::Slot;
 
 /// The recent chunks, oldest first: blocks, and behind them those that are as they were appended.
 pub(crate) struct Recent<C> {
@@ -48,39 +39,6 @@ struct Kept<T> {
     thing: T,
     /// Bytes of everything before it.
     bytes_before: u64,
-}
-
-impl<C> Slot<C> {
-    /// Where the next chunk is.
-    pub(crate) fn end(&self) -> Mark {
-        self.at.after(self.events)
-    }
-
-    pub(crate) fn into_entry(self) -> Entry<C> {
-        Entry {
-            chunk: self.chunk,
-            events: self.events,
-            bytes: self.bytes,
-            position: self.at.position,
-            appended: self.appended,
-        }
-    }
-
-    /// The same place with another chunk.
-    fn with<D>(&self, chunk: D) -> Slot<D> {
-        let Self { at, events, bytes, appended, chunk: _ } = *self;
-        Slot { at, events, bytes, appended, chunk }
-    }
-}
-
-impl<C> Slot<Option<C>> {
-    /// The place with its chunk, or alone if there is none.
-    pub(crate) fn take(mut self) -> Result<Slot<C>, Slot<()>> {
-        match self.chunk.take() {
-            Some(chunk) => Ok(self.with(chunk)),
-            None => Err(self.with(())),
-        }
-    }
 }
 
 impl<C> Recent<C> {

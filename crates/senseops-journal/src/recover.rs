@@ -8,7 +8,7 @@ use senseops_core::Timestamp;
 
 use crate::disk::Segments;
 use crate::frame::{self, HEADER_BYTES, Header};
-use crate::journal::{Mark, Position};
+use crate::position::{Mark, Position};
 use crate::segment::{self, Progress, Scan, Segment};
 
 /// How thoroughly to look.

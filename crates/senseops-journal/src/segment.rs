@@ -8,7 +8,7 @@ use senseops_core::Timestamp;
 use tracing::warn;
 
 use crate::frame::{self, Frame, Step};
-use crate::journal::{Mark, Position};
+use crate::position::{Mark, Position};
 
 /// How much of a segment is read at once.
 const WINDOW_BYTES: u64 = 1024 * 1024;

@@ -14,11 +14,13 @@ use senseops_core::{Outcome, Receipt, Timestamp};
 use crate::block::Block;
 use crate::cursor::Cursor;
 use crate::disk::{Disk, Pending};
-use crate::journal::{Mark, Position};
-use crate::recent::{Found, Recent, Removed, Slot};
+use crate::position::{Mark, Position};
+use crate::recent::{Found, Recent, Removed};
 use crate::segment::Segment;
+use crate::slot::Slot;
 
 pub(crate) use packing::Packing;
+pub use readers::ForgetError;
 pub(crate) use readers::{Ahead, Committed, Next, ReaderId};
 pub(crate) use writing::Held;
 

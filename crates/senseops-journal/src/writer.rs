@@ -18,10 +18,11 @@ use crate::codec::Wants;
 use crate::disk::{Change, Pending, settle_all};
 use crate::files::NewFile;
 use crate::frame;
-use crate::journal::{Directory, Position, Shared};
+use crate::journal::{Directory, Shared};
 use crate::lock::DirectoryLock;
-use crate::recent::Slot;
+use crate::position::Position;
 use crate::segment::Segment;
+use crate::slot::Slot;
 use crate::state::{Held, State};
 
 /// How often cursors are stored while they move.

@@ -3,9 +3,10 @@
 use senseops_core::Timestamp;
 
 use super::{Place, ReaderId, State};
-use crate::cursor::{Cursor, Lag};
+use crate::cursor::Cursor;
 use crate::disk::Disk;
-use crate::journal::{Mark, Position, ReaderStatus, Status};
+use crate::position::{Mark, Position};
+use crate::status::{Lag, ReaderStatus, Status};
 
 impl<C> State<C> {
     pub(crate) fn unread(&self, id: ReaderId) -> u64 {

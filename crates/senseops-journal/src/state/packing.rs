@@ -2,8 +2,8 @@
 
 use super::State;
 use crate::block::Block;
-use crate::journal::Position;
-use crate::recent::Slot;
+use crate::position::Position;
+use crate::slot::Slot;
 
 /// So much may wait for the slowest reader as it was appended. What readers have taken already does not wait, so one that
 /// keeps up never has to unpack anything.

@@ -4,14 +4,16 @@ use std::collections::VecDeque;
 
 use senseops_core::Timestamp;
 use senseops_core::host::{Overflow, Settle};
+use thiserror::Error;
 
 use super::{ABSENT_IN_MEMORY, Absent, Place, State};
 use crate::block::Block;
 use crate::cursor::Cursor;
 use crate::disk::Change;
-use crate::journal::{Entry, ForgetError, Mark, Position};
-use crate::recent::{Removed, Slot};
+use crate::position::{Mark, Position};
+use crate::recent::Removed;
 use crate::segment::Segment;
+use crate::slot::{Entry, Slot};
 
 /// Which reader; two may have one name while one takes over from the other.
 pub(crate) type ReaderId = u64;
@@ -43,6 +45,23 @@ pub(crate) enum Next<C> {
 pub(crate) enum Ahead {
     Segment(Segment),
     Block(Block),
+}
+
+/// The place of a reader cannot be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ForgetError {
+    /// No reader of this name has a place.
+    #[error("the journal knows no reader named {name}")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// The reader is still there.
+    #[error("{name} is reading the journal")]
+    Attached {
+        /// The name.
+        name: String,
+    },
 }
 
 impl Ahead {

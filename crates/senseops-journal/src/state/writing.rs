@@ -10,7 +10,7 @@ use super::{RECENT_BYTES, State};
 use crate::block::Block;
 use crate::cursor::Cursor;
 use crate::disk::{Change, Pending};
-use crate::journal::{Mark, Position};
+use crate::position::{Mark, Position};
 use crate::segment::Segment;
 
 /// How many packed blocks are written with one sync, about four mebibytes.

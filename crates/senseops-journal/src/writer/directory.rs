@@ -8,7 +8,8 @@ use tracing::warn;
 
 use super::{DiskError, failed};
 use crate::files::NewFile;
-use crate::journal::{Directory, Mark, Position};
+use crate::journal::Directory;
+use crate::position::{Mark, Position};
 use crate::{cursor_file, quarantine, segment};
 
 /// What is written at most to see whether a failed disk works again: about as much as the next chunks would need.
