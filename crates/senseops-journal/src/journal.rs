@@ -1,58 +1,22 @@
 //! The journal as those see it who append.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use senseops_core::host::Hurry;
-use senseops_core::{Outcome, Receipt, Timestamp};
-use tokio::sync::Notify;
+use senseops_core::host::Overflow;
+use senseops_core::{Outcome, Receipt};
 
-use crate::files::Files;
+use crate::codec::{Codec, Wants};
+use crate::keeper;
+use crate::reader::Reader;
 use crate::recent::Removed;
-use crate::state::{Packing, State};
-use crate::{
-    Codec, DiskSettings, ForgetError, OpenError, Overflow, Reader, Status, Wants, Writer, keeper, open,
-};
+use crate::shared::Shared;
+use crate::state::{ForgetError, Packing, State};
+use crate::status::Status;
 
 /// A bounded log with one cursor per reader. Cheap to clone; all clones are the same log.
 pub struct Journal<C>(pub(crate) Arc<Shared<C>>);
-
-/// What all handles of a journal share.
-pub(crate) struct Shared<C> {
-    state: Mutex<State<C>>,
-    /// Something was appended.
-    pub appended: Notify,
-    /// As much was appended as a reader waits for.
-    pub plenty: Notify,
-    /// Something needs less room.
-    pub freed: Notify,
-    /// There is work for the writer.
-    pub work: Condvar,
-    /// There is work for the [keeper](Journal::keep).
-    pub chores: Condvar,
-    pub directory: Option<Arc<Directory<C>>>,
-    /// How chunks become bytes; `None` if they never do.
-    pub codec: Option<Arc<dyn Codec<C>>>,
-    clock: Clock,
-}
-
-/// Tells the time as if nobody set the clock of the machine after the journal was opened.
-struct Clock {
-    opened: Timestamp,
-    since: Instant,
-}
-
-/// The directory of a journal on disk.
-pub(crate) struct Directory<C> {
-    pub path: PathBuf,
-    pub codec: Arc<dyn Codec<C>>,
-    pub fsync: Duration,
-    /// A segment of this size is left for a new one.
-    pub segment_bytes: u64,
-    pub files: Files,
-}
 
 impl<C> Journal<C> {
     /// A journal in memory. Chunks are shared, not copied; after the end of the program they are gone.
@@ -76,17 +40,6 @@ impl<C> Journal<C> {
 }
 
 impl<C: Clone + Send + Sync + 'static> Journal<C> {
-    /// Opens or creates the journal in a directory. Does blocking I/O.
-    ///
-    /// Until the [`Writer`] runs, nothing is stored. Readers that are to see what is stored already ask for their
-    /// [`reader`](Journal::reader) before it runs.
-    ///
-    /// # Errors
-    /// When the directory cannot be used, another process uses it, or a newer program wrote it. Damage is no error.
-    pub fn open(settings: DiskSettings, codec: impl Codec<C>) -> Result<(Self, Writer<C>), OpenError> {
-        open::open(settings, Arc::new(codec), Files::Machine)
-    }
-
     /// Appends a chunk of `events` events, which take about `bytes` bytes of memory. Never waits.
     ///
     /// The receipt is known at once in memory. On disk it becomes known once the chunk is synced, or has failed to be.
@@ -213,60 +166,6 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
         self.0.work.notify_one();
         self.0.chores.notify_all();
         self.0.freed.notify_waiters();
-    }
-}
-
-impl<C> Shared<C> {
-    pub(crate) fn new(
-        state: State<C>,
-        directory: Option<Arc<Directory<C>>>,
-        codec: Option<Arc<dyn Codec<C>>>,
-    ) -> Self {
-        Self {
-            state: Mutex::new(state),
-            appended: Notify::new(),
-            plenty: Notify::new(),
-            freed: Notify::new(),
-            work: Condvar::new(),
-            chores: Condvar::new(),
-            directory,
-            codec,
-            clock: Clock { opened: Timestamp::now(), since: Instant::now() },
-        }
-    }
-
-    /// Lets those who wait for a receipt wake the writer.
-    pub(crate) fn listen_to_the_hurried(self: &Arc<Self>)
-    where
-        C: Send + Sync + 'static,
-    {
-        let shared = Arc::downgrade(self);
-        let hurry = Hurry::new(move || {
-            if let Some(shared) = shared.upgrade() {
-                shared.lock().hurry();
-                shared.work.notify_one();
-            }
-        });
-        if let Some(disk) = &mut self.lock().disk {
-            disk.hurry = hurry;
-        }
-    }
-
-    /// The time by which chunks age.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.opened.saturating_add(self.clock.since.elapsed())
-    }
-
-    /// Wakes those who wait for room, if there is some.
-    pub(crate) fn tell_of_room(&self) {
-        let has_room = self.lock().has_room();
-        if has_room {
-            self.freed.notify_waiters();
-        }
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State<C>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::block::Block;
 use crate::disk::settle_all;
-use crate::journal::Shared;
+use crate::shared::Shared;
 use crate::slot::Slot;
 use crate::state::{Packing, State};
 

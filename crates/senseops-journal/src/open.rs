@@ -11,14 +11,18 @@ use senseops_core::chain;
 use thiserror::Error;
 use tracing::{info, warn};
 
+use crate::codec::Codec;
 use crate::cursor_file::{self, Stored};
+use crate::directory::Directory;
 use crate::disk::{Change, Disk, StoredCursors};
 use crate::files::Files;
-use crate::journal::{Directory, Shared};
+use crate::journal::Journal;
 use crate::lock::{DirectoryLock, LockError};
 use crate::recover::{self, Depth, Failure, Torn};
+use crate::shared::Shared;
 use crate::state::State;
-use crate::{Codec, Journal, Writer, quarantine, segment};
+use crate::writer::Writer;
+use crate::{quarantine, segment};
 
 /// A segment is left for a new one at this size, or at an eighth of the limit.
 const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
@@ -66,6 +70,19 @@ pub enum OpenError {
         /// Its version.
         version: u32,
     },
+}
+
+impl<C: Clone + Send + Sync + 'static> Journal<C> {
+    /// Opens or creates the journal in a directory. Does blocking I/O.
+    ///
+    /// Until the [`Writer`] runs, nothing is stored. Readers that are to see what is stored already ask for their
+    /// [`reader`](Journal::reader) before it runs.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, another process uses it, or a newer program wrote it. Damage is no error.
+    pub fn open(settings: DiskSettings, codec: impl Codec<C>) -> Result<(Self, Writer<C>), OpenError> {
+        open(settings, Arc::new(codec), Files::Machine)
+    }
 }
 
 pub(crate) fn open<C: Clone + Send + Sync + 'static>(

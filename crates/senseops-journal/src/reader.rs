@@ -12,10 +12,11 @@ use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use crate::codec::Wants;
+use crate::directory::Directory;
 use crate::disk::settle_all;
-use crate::journal::{Directory, Shared};
 use crate::position::Position;
 use crate::segment::{self, Progress, Scan, Segment, warn_of_damage};
+use crate::shared::Shared;
 use crate::slot::{Entry, Slot};
 use crate::state::{Ahead, Committed, Next, ReaderId};
 use crate::status::Lag;

@@ -1,27 +1,25 @@
 //! The writer: brings chunks to disk, and keeps the directory tidy.
 
-mod directory;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use senseops_core::{Outcome, Timestamp, chain};
-use thiserror::Error;
 use tracing::{debug, info, warn};
 
 use crate::codec::Wants;
+use crate::directory::{Directory, DiskError, failed};
 use crate::disk::{Change, Pending, settle_all};
 use crate::files::NewFile;
 use crate::frame;
-use crate::journal::{Directory, Shared};
 use crate::lock::DirectoryLock;
 use crate::position::Position;
 use crate::segment::Segment;
+use crate::shared::Shared;
 use crate::slot::Slot;
 use crate::state::{Held, State};
 
@@ -70,15 +68,6 @@ struct Active {
 struct Work<C> {
     batch: Vec<Pending<C>>,
     closed: bool,
-}
-
-/// The disk cannot be used.
-#[derive(Debug, Error)]
-#[error("{doing} {}", path.display())]
-struct DiskError {
-    doing: &'static str,
-    path: PathBuf,
-    source: io::Error,
 }
 
 impl<C: Clone + 'static> Writer<C> {
@@ -371,10 +360,6 @@ impl<C: Clone + 'static> Writer<C> {
         self.cursors_due = Instant::now();
         self.retry_due = self.retry_due.map(|_later| Instant::now());
     }
-}
-
-fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
-    move |source| DiskError { doing, path: path.to_owned(), source }
 }
 
 impl<C> Drop for Writer<C> {
