@@ -1,6 +1,6 @@
 //! A backlog in memory is packed: the oldest of it becomes blocks.
 
-use super::State;
+use super::{Packing, State};
 use crate::block::Block;
 use crate::position::Position;
 use crate::slot::Slot;
@@ -10,17 +10,6 @@ use crate::slot::Slot;
 const UNPACKED_BYTES: u64 = 8 * 1024 * 1024;
 /// As much as becomes one block, generously.
 const CANDIDATES_BYTES: u64 = 1024 * 1024;
-
-/// Whether a backlog in memory is packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Packing {
-    /// Chunks stay as they are.
-    Never,
-    /// The keeper waits until there is something to pack.
-    WhenTold,
-    /// The keeper knows that there is something.
-    Told,
-}
 
 impl<C> State<C> {
     /// Whether what is in memory should be packed. What is on disk as well has its own limit.

@@ -1,12 +1,13 @@
 //! Readers come, read, commit and go.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use senseops_core::Timestamp;
 use senseops_core::host::{Overflow, Settle};
 use thiserror::Error;
 
-use super::{ABSENT_IN_MEMORY, Absent, Place, State};
+use super::{Absent, Place, ReaderId, State};
 use crate::block::Block;
 use crate::cursor::Cursor;
 use crate::disk::Change;
@@ -15,8 +16,9 @@ use crate::recent::Removed;
 use crate::segment::Segment;
 use crate::slot::{Entry, Slot};
 
-/// Which reader; two may have one name while one takes over from the other.
-pub(crate) type ReaderId = u64;
+/// How long a journal in memory keeps the place of a reader that is gone. A configuration that was repaired by then
+/// costs nothing; a sink that was removed for good does not take memory for ever.
+const ABSENT_IN_MEMORY: Duration = Duration::from_mins(10);
 
 /// What committing led to.
 pub(crate) struct Committed<C> {
@@ -264,23 +266,10 @@ impl<C> State<C> {
             self.readers.insert(id, cursor);
         }
     }
-
-    /// Takes out of memory what every reader has committed.
-    pub(super) fn release(&mut self) -> Vec<Removed<C>> {
-        let slowest = self.slowest();
-        let is_passed = |end: Mark, _newest| slowest.is_none_or(|slowest| end.position <= slowest.position);
-        let mut released = Vec::new();
-        while let Some(oldest) = self.recent.pop_oldest_if(is_passed) {
-            released.push(oldest);
-        }
-        released
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
