@@ -8,7 +8,7 @@ use senseops_core::host::Overflow;
 use crate::position::{Mark, Position};
 use crate::slot::Slot;
 
-/// The state of a reader.
+/// How far a reader is.
 #[derive(Clone)]
 pub(crate) struct Cursor {
     pub name: String,

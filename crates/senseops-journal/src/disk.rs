@@ -17,7 +17,7 @@ pub(crate) use segments::Segments;
 /// How many damaged places are remembered, so that two readers that meet one count it once.
 const MAX_DAMAGE: usize = 1000;
 
-/// The disk half of the state.
+/// The disk half of the books.
 pub(crate) struct Disk<C> {
     pub queue: Queue<C>,
     pub segments: Segments,

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use senseops_core::Timestamp;
 use thiserror::Error;
 
+use crate::books::Books;
 use crate::cursor_file::{self, Stored};
 use crate::disk::{Disk, StoredCursors};
 use crate::files::Files;
 use crate::lock::{self, DirectoryLock, LockError, Owner};
 use crate::recover::{self, Depth, Failure};
-use crate::state::State;
 use crate::{ReaderStatus, quarantine, segment};
 
 /// What a directory was found to hold.
@@ -135,7 +135,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
         Stored::Damaged => (BTreeMap::new(), true),
     };
     let disk = Disk::<()>::new(found.segments, StoredCursors::default(), 0);
-    let status = State::on_disk(u64::MAX, found.end, &places, disk).status(Timestamp::now());
+    let status = Books::on_disk(u64::MAX, found.end, &places, disk).status(Timestamp::now());
     Ok(Inspection {
         in_use: owner != Owner::Nobody,
         owner: owner.process(),

@@ -7,12 +7,12 @@ use std::time::Duration;
 use senseops_core::host::Overflow;
 use senseops_core::{Outcome, Receipt};
 
+use crate::books::{Books, ForgetError, Packing};
 use crate::codec::{Codec, Wants};
 use crate::keeper;
 use crate::reader::Reader;
 use crate::recent::Removed;
 use crate::shared::Shared;
-use crate::state::{ForgetError, Packing, State};
 use crate::status::Status;
 
 /// A bounded log with one cursor per reader. Cheap to clone; all clones are the same log.
@@ -21,14 +21,14 @@ pub struct Journal<C>(pub(crate) Arc<Shared<C>>);
 impl<C> Journal<C> {
     /// A journal in memory. Chunks are shared, not copied; after the end of the program they are gone.
     pub fn in_memory(max_bytes: u64) -> Self {
-        Self(Arc::new(Shared::new(State::in_memory(max_bytes), None, None)))
+        Self(Arc::new(Shared::new(Books::in_memory(max_bytes), None, None)))
     }
 
     /// A journal in memory of which the [keeper](Self::keep) packs what waits for long.
     pub fn packed_in_memory(max_bytes: u64, codec: impl Codec<C>) -> Self {
-        let mut state = State::in_memory(max_bytes);
-        state.packing = Packing::WhenTold;
-        Self(Arc::new(Shared::new(state, None, Some(Arc::new(codec)))))
+        let mut books = Books::in_memory(max_bytes);
+        books.packing = Packing::WhenTold;
+        Self(Arc::new(Shared::new(books, None, Some(Arc::new(codec)))))
     }
 
     /// Readers that may miss chunks miss those that are older than this.
@@ -146,10 +146,10 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
     /// How the journal is now. Costs little: some arithmetic for each reader, and nothing of the disk.
     pub fn status(&self) -> Status {
         let now = self.0.now();
-        let mut state = self.0.lock();
-        let expired = state.expire_recent(now);
-        let status = state.status(now);
-        drop(state);
+        let mut books = self.0.lock();
+        let expired = books.expire_recent(now);
+        let status = books.status(now);
+        drop(books);
         drop(expired);
         status
     }

@@ -7,10 +7,10 @@ use senseops_core::Outcome;
 use tracing::warn;
 
 use crate::block::Block;
+use crate::books::{Books, Packing};
 use crate::disk::settle_all;
 use crate::shared::Shared;
 use crate::slot::Slot;
-use crate::state::{Packing, State};
 
 /// How long the disk may take for a turn of the writer. Then what waits for it is in memory only, as if the disk had
 /// failed: whoever waits is told, and intake goes on.
@@ -37,42 +37,42 @@ pub(crate) fn keep<C: Clone + 'static>(shared: &Shared<C>) {
 }
 
 fn next<C: Clone>(shared: &Shared<C>) -> Chore<C> {
-    let mut state = shared.lock();
+    let mut books = shared.lock();
     loop {
-        if state.is_closed() {
+        if books.is_closed() {
             return Chore::End;
         }
-        if state.is_packing_due() {
-            return Chore::Pack(state.candidates());
+        if books.is_packing_due() {
+            return Chore::Pack(books.candidates());
         }
-        if hangs(&state, shared) {
+        if hangs(&books, shared) {
             return Chore::GiveUpWaiting;
         }
-        state.keeper_waits();
-        state = if shared.directory.is_some() {
-            shared.chores.wait_timeout(state, LOOK_INTERVAL).unwrap_or_else(PoisonError::into_inner).0
+        books.keeper_waits();
+        books = if shared.directory.is_some() {
+            shared.chores.wait_timeout(books, LOOK_INTERVAL).unwrap_or_else(PoisonError::into_inner).0
         } else {
-            shared.chores.wait(state).unwrap_or_else(PoisonError::into_inner)
+            shared.chores.wait(books).unwrap_or_else(PoisonError::into_inner)
         };
     }
 }
 
-fn hangs<C>(state: &State<C>, shared: &Shared<C>) -> bool {
-    state.writer_busy(shared.now()).is_some_and(|busy| busy >= HANGS_AFTER)
+fn hangs<C>(books: &Books<C>, shared: &Shared<C>) -> bool {
+    books.writer_busy(shared.now()).is_some_and(|busy| busy >= HANGS_AFTER)
 }
 
 /// Packs the first of these chunks. What is dropped is dropped where nobody waits for the lock.
 fn pack<C: 'static>(shared: &Shared<C>, slots: &[Slot<C>]) {
     let packed = shared.codec.as_ref().and_then(|codec| Block::pack(slots, &**codec));
-    let mut state = shared.lock();
+    let mut books = shared.lock();
     let Some(block) = packed else {
-        state.packing = Packing::Never;
-        drop(state);
+        books.packing = Packing::Never;
+        drop(books);
         warn!("chunks cannot be packed; a backlog in memory stays as it is, and takes more room");
         return;
     };
-    let unneeded = state.packed(block);
-    drop(state);
+    let unneeded = books.packed(block);
+    drop(books);
     drop(unneeded);
     // There may be room for those who wait for it.
     shared.tell_of_room();
@@ -84,12 +84,12 @@ pub(crate) fn give_up_waiting<C>(shared: &Shared<C>) {
     let seconds = HANGS_AFTER.as_secs();
     let reason =
         format!("the disk of {directory} has not answered for {seconds} s; what comes in is in memory only");
-    let mut state = shared.lock();
-    if !hangs(&state, shared) {
+    let mut books = shared.lock();
+    if !hangs(&books, shared) {
         return;
     }
-    let waiting = state.hold(reason);
-    drop(state);
+    let waiting = books.hold(reason);
+    drop(books);
     warn!(directory, seconds, "the disk does not answer, journal goes on in memory");
     settle_all(waiting, Outcome::Held);
     shared.tell_of_room();

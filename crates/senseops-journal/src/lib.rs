@@ -117,6 +117,7 @@
 //! ```
 
 mod block;
+mod books;
 mod codec;
 mod cursor;
 mod cursor_file;
@@ -139,10 +140,10 @@ mod recover;
 mod segment;
 mod shared;
 mod slot;
-mod state;
 mod status;
 mod writer;
 
+pub use books::ForgetError;
 pub use codec::{Codec, Wants};
 pub use files::{create_directory, sync_directory};
 pub use inspect::{DamagedPlace, ForgetOfflineError, InspectError, Inspection, forget_offline, inspect};
@@ -153,6 +154,5 @@ pub use position::Position;
 pub use reader::{Reader, ReaderWatch};
 pub use senseops_core::host::Overflow;
 pub use slot::Entry;
-pub use state::ForgetError;
 pub use status::{Lag, ReaderStatus, Status};
 pub use writer::Writer;

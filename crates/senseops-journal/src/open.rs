@@ -11,6 +11,7 @@ use senseops_core::chain;
 use thiserror::Error;
 use tracing::{info, warn};
 
+use crate::books::Books;
 use crate::codec::Codec;
 use crate::cursor_file::{self, Stored};
 use crate::directory::Directory;
@@ -20,7 +21,6 @@ use crate::journal::Journal;
 use crate::lock::{DirectoryLock, LockError};
 use crate::recover::{self, Depth, Failure, Torn};
 use crate::shared::Shared;
-use crate::state::State;
 use crate::writer::Writer;
 use crate::{quarantine, segment};
 
@@ -120,10 +120,10 @@ pub(crate) fn open<C: Clone + Send + Sync + 'static>(
             segment::warn_of_damage(&path, name, offset);
         }
     }
-    let mut state = State::on_disk(max_bytes, found.end, &places, disk);
-    state.max_age = max_age;
+    let mut books = Books::on_disk(max_bytes, found.end, &places, disk);
+    books.max_age = max_age;
     let directory = Arc::new(Directory { path, codec: Arc::clone(&codec), fsync, segment_bytes, files });
-    let shared = Arc::new(Shared::new(state, Some(Arc::clone(&directory)), Some(codec)));
+    let shared = Arc::new(Shared::new(books, Some(Arc::clone(&directory)), Some(codec)));
     shared.listen_to_the_hurried();
     Ok((Journal(Arc::clone(&shared)), Writer::new(shared, directory, lock)))
 }

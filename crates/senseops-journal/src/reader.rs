@@ -11,6 +11,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
+use crate::books::{Ahead, Committed, Next, ReaderId};
 use crate::codec::Wants;
 use crate::directory::Directory;
 use crate::disk::settle_all;
@@ -18,7 +19,6 @@ use crate::position::Position;
 use crate::segment::{self, Progress, Scan, Segment, warn_of_damage};
 use crate::shared::Shared;
 use crate::slot::{Entry, Slot};
-use crate::state::{Ahead, Committed, Next, ReaderId};
 use crate::status::Lag;
 
 /// How long a reader waits before it tries again to read a segment, since the cause may pass: too many open files, a disk
@@ -133,11 +133,11 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
 
     fn step(&mut self) -> Next<C> {
         let now = self.shared.now();
-        let mut state = self.shared.lock();
-        let expired = state.expire_recent(now);
-        let next = state.next(self.id, &mut self.ahead);
-        let passed = state.take_passed();
-        drop(state);
+        let mut books = self.shared.lock();
+        let expired = books.expire_recent(now);
+        let next = books.next(self.id, &mut self.ahead);
+        let passed = books.take_passed();
+        drop(books);
         drop(expired);
         if let Some(passed) = passed {
             self.tell_of(passed);
@@ -212,15 +212,15 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
     /// Whether a segment that could not be read may be read later. One that is gone may not, unless the books know that:
     /// then they tell what is next.
     fn waits_for(&self, segment: &Segment, error: &io::Error) -> bool {
-        let mut state = self.shared.lock();
-        let is_listed = state.disk.as_ref().is_some_and(|disk| disk.segments.contains(segment.name));
+        let mut books = self.shared.lock();
+        let is_listed = books.disk.as_ref().is_some_and(|disk| disk.segments.contains(segment.name));
         if !is_listed || error.kind() == io::ErrorKind::NotFound {
             return !is_listed;
         }
         let path =
             self.shared.directory.as_ref().map(|directory| segment::path(&directory.path, segment.name));
         let reason = format!("cannot read {}: {}", path.unwrap_or_default().display(), chain(error));
-        if state.note_unreadable(self.id, reason.clone()) {
+        if books.note_unreadable(self.id, reason.clone()) {
             warn!(error = reason, "reader of the journal waits for the disk");
         }
         true
@@ -228,14 +228,14 @@ impl<C: Clone + Send + Sync + 'static> Reader<C> {
 
     fn take_over(&mut self, read: Read<C>) {
         let Read { place, slots, scan, mut damage, is_end, failure: _ } = read;
-        let mut state = self.shared.lock();
-        if let (Ahead::Segment(segment), Some(disk)) = (&place, &mut state.disk) {
+        let mut books = self.shared.lock();
+        if let (Ahead::Segment(segment), Some(disk)) = (&place, &mut books.disk) {
             damage.retain(|offset| disk.note_damage(segment.name, *offset));
         }
         if is_end && slots.is_empty() {
-            state.skip(self.id, place.end());
+            books.skip(self.id, place.end());
         }
-        drop(state);
+        drop(books);
         if let (Ahead::Segment(segment), Some(directory)) = (&place, &self.shared.directory) {
             for offset in damage {
                 warn_of_damage(&directory.path, segment.name, offset);
@@ -276,14 +276,14 @@ impl<C> ReaderWatch<C> {
     /// See [`Reader::lag`].
     pub fn lag(&self) -> Lag {
         // Whoever drops the reader fills `last` under this lock.
-        let state = self.shared.lock();
-        self.last.get().map_or_else(|| state.lag(self.id, self.shared.now()), |last| last.lag)
+        let books = self.shared.lock();
+        self.last.get().map_or_else(|| books.lag(self.id, self.shared.now()), |last| last.lag)
     }
 
     /// See [`Reader::discarded`].
     pub fn discarded(&self) -> u64 {
-        let state = self.shared.lock();
-        self.last.get().map_or_else(|| state.discarded(self.id), |last| last.discarded)
+        let books = self.shared.lock();
+        self.last.get().map_or_else(|| books.discarded(self.id), |last| last.discarded)
     }
 }
 
@@ -349,13 +349,13 @@ impl<C: 'static> Read<C> {
 
 impl<C> Drop for Reader<C> {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
+        let mut books = self.shared.lock();
         self.last.get_or_init(|| Last {
-            lag: state.lag(self.id, self.shared.now()),
-            discarded: state.discarded(self.id),
+            lag: books.lag(self.id, self.shared.now()),
+            discarded: books.discarded(self.id),
         });
-        let released = state.remove_reader(self.id, self.shared.now());
-        drop(state);
+        let released = books.remove_reader(self.id, self.shared.now());
+        drop(books);
         self.shared.work.notify_one();
         self.shared.tell_of_room();
         drop(released);

@@ -7,13 +7,13 @@ use senseops_core::Timestamp;
 use senseops_core::host::Hurry;
 use tokio::sync::Notify;
 
+use crate::books::Books;
 use crate::codec::Codec;
 use crate::directory::Directory;
-use crate::state::State;
 
 /// What all handles of a journal share.
 pub(crate) struct Shared<C> {
-    state: Mutex<State<C>>,
+    books: Mutex<Books<C>>,
     /// Something was appended.
     pub appended: Notify,
     /// As much was appended as a reader waits for.
@@ -38,12 +38,12 @@ struct Clock {
 
 impl<C> Shared<C> {
     pub(crate) fn new(
-        state: State<C>,
+        books: Books<C>,
         directory: Option<Arc<Directory<C>>>,
         codec: Option<Arc<dyn Codec<C>>>,
     ) -> Self {
         Self {
-            state: Mutex::new(state),
+            books: Mutex::new(books),
             appended: Notify::new(),
             plenty: Notify::new(),
             freed: Notify::new(),
@@ -85,7 +85,7 @@ impl<C> Shared<C> {
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State<C>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Books<C>> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use senseops_core::{Outcome, Timestamp, chain};
 use tracing::{debug, info, warn};
 
+use crate::books::{Books, Held};
 use crate::codec::Wants;
 use crate::directory::{Directory, DiskError, failed};
 use crate::disk::{Change, Pending, settle_all};
@@ -21,7 +22,6 @@ use crate::position::Position;
 use crate::segment::Segment;
 use crate::shared::Shared;
 use crate::slot::Slot;
-use crate::state::{Held, State};
 
 /// How often cursors are stored while they move.
 const CURSOR_INTERVAL: Duration = Duration::from_secs(1);
@@ -100,37 +100,37 @@ impl<C: Clone + 'static> Writer<C> {
 
     /// Waits until there is something to do.
     fn wait(&self) -> Work<C> {
-        let mut state = self.shared.lock();
+        let mut books = self.shared.lock();
         let mut write_due = None;
         loop {
             let now = Instant::now();
-            let due = self.due(&state, &mut write_due, now);
-            if state.is_closed() || state.is_write_due() || due.is_some_and(|due| due <= now) {
-                return self.take(state);
+            let due = self.due(&books, &mut write_due, now);
+            if books.is_closed() || books.is_write_due() || due.is_some_and(|due| due <= now) {
+                return self.take(books);
             }
-            state = match due {
-                None => self.shared.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+            books = match due {
+                None => self.shared.work.wait(books).unwrap_or_else(PoisonError::into_inner),
                 Some(due) => {
-                    self.shared.work.wait_timeout(state, due - now).unwrap_or_else(PoisonError::into_inner).0
+                    self.shared.work.wait_timeout(books, due - now).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
     }
 
     /// When there will be something to do, as far as is known. `write_due` is kept while something is queued.
-    fn due(&self, state: &State<C>, write_due: &mut Option<Instant>, now: Instant) -> Option<Instant> {
+    fn due(&self, books: &Books<C>, write_due: &mut Option<Instant>, now: Instant) -> Option<Instant> {
         if self.retry_due.is_some() {
             return self.retry_due;
         }
-        let disk = state.disk.as_ref()?;
+        let disk = books.disk.as_ref()?;
         *write_due = (!disk.queue.is_empty()).then(|| write_due.unwrap_or(now + self.directory.fsync));
         let cursors_due = (disk.cursors.change != Change::None).then_some(self.cursors_due);
-        let expiry_due = state.next_expiry().map(|expiry| now + expiry.since(self.shared.now()));
+        let expiry_due = books.next_expiry().map(|expiry| now + expiry.since(self.shared.now()));
         write_due.iter().copied().chain(cursors_due).chain(expiry_due).min()
     }
 
-    fn take(&self, mut state: MutexGuard<'_, State<C>>) -> Work<C> {
-        Work { closed: state.is_closed(), batch: state.begin_turn(self.shared.now()) }
+    fn take(&self, mut books: MutexGuard<'_, Books<C>>) -> Work<C> {
+        Work { closed: books.is_closed(), batch: books.begin_turn(self.shared.now()) }
     }
 
     fn has_more(&self) -> bool {
@@ -365,8 +365,8 @@ impl<C: Clone + 'static> Writer<C> {
 impl<C> Drop for Writer<C> {
     fn drop(&mut self) {
         let is_done = {
-            let state = self.shared.lock();
-            state.is_closed() && state.disk.as_ref().is_none_or(|disk| disk.queue.first_unwritten().is_none())
+            let books = self.shared.lock();
+            books.is_closed() && books.disk.as_ref().is_none_or(|disk| disk.queue.first_unwritten().is_none())
         };
         if !is_done {
             let waiting = self.shared.lock().hold("the writer of the journal has ended".to_owned());

@@ -7,7 +7,7 @@ use senseops_core::Timestamp;
 use senseops_core::host::{Overflow, Settle};
 use thiserror::Error;
 
-use super::{Absent, Place, ReaderId, State};
+use super::{Absent, Books, Place, ReaderId};
 use crate::block::Block;
 use crate::cursor::Cursor;
 use crate::disk::Change;
@@ -76,7 +76,7 @@ impl Ahead {
     }
 }
 
-impl<C> State<C> {
+impl<C> Books<C> {
     /// Tells a reader when it has so many events to read, or there is no room left. False if that is so already.
     pub(crate) fn expect_plenty(&mut self, id: ReaderId, events: u64) -> bool {
         // One that was taken over from gets nothing more.
@@ -260,7 +260,7 @@ impl<C> State<C> {
     }
 
     pub(crate) fn rewind(&mut self, id: ReaderId) {
-        // The cursor is out of the map while the rest of the state answers its question.
+        // The cursor is out of the map while the books answer its question.
         if let Some(mut cursor) = self.readers.remove(&id) {
             cursor.rewind(|position| self.is_kept(position));
             self.readers.insert(id, cursor);
@@ -274,21 +274,21 @@ mod tests {
 
     #[test]
     fn in_memory_the_place_of_a_reader_that_is_gone_is_kept_for_a_while() {
-        let mut state = State::in_memory(1000);
+        let mut books = Books::in_memory(1000);
         let begin = Timestamp::from_nanos(0);
-        let id = state.add_reader("r", Overflow::Block);
-        state.append((), 1, 100, begin).receipt.ignore();
-        state.remove_reader(id, begin);
+        let id = books.add_reader("r", Overflow::Block);
+        books.append((), 1, 100, begin).receipt.ignore();
+        books.remove_reader(id, begin);
         let later = begin.saturating_add(ABSENT_IN_MEMORY);
-        assert_eq!(state.expire_recent(later.saturating_sub(Duration::from_nanos(1))).len(), 0);
-        assert_eq!(state.status(begin).events, 1);
-        assert_eq!(state.expire_recent(later).len(), 1, "what only it needed takes no memory any more");
-        assert_eq!(state.status(later).readers, []);
+        assert_eq!(books.expire_recent(later.saturating_sub(Duration::from_nanos(1))).len(), 0);
+        assert_eq!(books.status(begin).events, 1);
+        assert_eq!(books.expire_recent(later).len(), 1, "what only it needed takes no memory any more");
+        assert_eq!(books.status(later).readers, []);
 
-        let id = state.add_reader("r", Overflow::Block);
-        state.append((), 1, 100, later).receipt.ignore();
-        state.expect_back("r");
-        state.remove_reader(id, later);
-        assert_eq!(state.expire_recent(later.saturating_add(2 * ABSENT_IN_MEMORY)).len(), 0);
+        let id = books.add_reader("r", Overflow::Block);
+        books.append((), 1, 100, later).receipt.ignore();
+        books.expect_back("r");
+        books.remove_reader(id, later);
+        assert_eq!(books.expire_recent(later.saturating_add(2 * ABSENT_IN_MEMORY)).len(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! What a journal knows, under one lock: pure bookkeeping without I/O and without a clock.
+//! The books of a journal, under one lock: all that it knows, without I/O and without a clock.
 
 mod appending;
 mod look;
@@ -31,7 +31,7 @@ const RECENT_BYTES: u64 = 32 * 1024 * 1024;
 const HELD_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Everything that changes.
-pub(crate) struct State<C> {
+pub(crate) struct Books<C> {
     max_bytes: u64,
     pub max_age: Option<Duration>,
     /// Where the next chunk goes.
@@ -83,7 +83,7 @@ enum Place<'a, C> {
     End,
 }
 
-impl<C> State<C> {
+impl<C> Books<C> {
     pub(crate) fn in_memory(max_bytes: u64) -> Self {
         Self {
             max_bytes,

@@ -1,4 +1,4 @@
-//! What the writer does to the state.
+//! What the writer does to the books.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use senseops_core::Timestamp;
 use senseops_core::host::Settle;
 
-use super::{RECENT_BYTES, State};
+use super::{Books, RECENT_BYTES};
 use crate::block::Block;
 use crate::cursor::Cursor;
 use crate::disk::{Change, Pending};
@@ -25,7 +25,7 @@ pub(crate) enum Held<C> {
     Nothing,
 }
 
-impl<C> State<C> {
+impl<C> Books<C> {
     /// Whether the writer should not wait for more.
     pub(crate) fn is_write_due(&self) -> bool {
         self.disk.as_ref().is_some_and(|disk| {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     /// Three segments of ten chunks, one appended per second.
-    fn three_segments() -> State<()> {
+    fn three_segments() -> Books<()> {
         let mark = |position| Mark { position: Position(position), events: position };
         let mut segments = Segments::default();
         for (first, oldest) in [(0, 0), (10, 10), (20, 20)] {
@@ -202,27 +202,27 @@ mod tests {
         }
         let places = BTreeMap::from([("r".to_owned(), mark(0))]);
         let disk = Disk::new(segments, StoredCursors::default(), 100);
-        let mut state = State::on_disk(1000, mark(30), &places, disk);
-        state.max_age = Some(Duration::from_secs(10));
-        state
+        let mut books = Books::on_disk(1000, mark(30), &places, disk);
+        books.max_age = Some(Duration::from_secs(10));
+        books
     }
 
     #[test]
     fn a_segment_is_given_up_when_everything_in_it_is_too_old() {
-        let mut state = three_segments();
-        assert_eq!(state.take_expired_segments(at(19)), []);
-        assert_eq!(state.next_expiry().map(|expiry| expiry.since(at(19))), Some(Duration::from_nanos(1)));
-        assert_eq!(state.take_expired_segments(at(20)), [Position(0)]);
-        let id = state.add_reader("r", Overflow::DropOldest);
-        assert_eq!((state.discarded(id), state.unread(id)), (10, 20));
-        assert_eq!(state.take_expired_segments(at(40)), [Position(10), Position(20)]);
-        assert_eq!((state.discarded(id), state.unread(id), state.next_expiry()), (30, 0, None));
+        let mut books = three_segments();
+        assert_eq!(books.take_expired_segments(at(19)), []);
+        assert_eq!(books.next_expiry().map(|expiry| expiry.since(at(19))), Some(Duration::from_nanos(1)));
+        assert_eq!(books.take_expired_segments(at(20)), [Position(0)]);
+        let id = books.add_reader("r", Overflow::DropOldest);
+        assert_eq!((books.discarded(id), books.unread(id)), (10, 20));
+        assert_eq!(books.take_expired_segments(at(40)), [Position(10), Position(20)]);
+        assert_eq!((books.discarded(id), books.unread(id), books.next_expiry()), (30, 0, None));
     }
 
     #[test]
     fn what_a_blocking_reader_needs_does_not_expire_and_nobody_waits_for_it() {
-        let mut state = three_segments();
-        state.add_reader("r", Overflow::Block);
-        assert_eq!((state.take_expired_segments(at(40)), state.next_expiry()), (Vec::new(), None));
+        let mut books = three_segments();
+        books.add_reader("r", Overflow::Block);
+        assert_eq!((books.take_expired_segments(at(40)), books.next_expiry()), (Vec::new(), None));
     }
 }

@@ -1,6 +1,6 @@
 //! A backlog in memory is packed: the oldest of it becomes blocks.
 
-use super::{Packing, State};
+use super::{Books, Packing};
 use crate::block::Block;
 use crate::position::Position;
 use crate::slot::Slot;
@@ -11,7 +11,7 @@ const UNPACKED_BYTES: u64 = 8 * 1024 * 1024;
 /// As much as becomes one block, generously.
 const CANDIDATES_BYTES: u64 = 1024 * 1024;
 
-impl<C> State<C> {
+impl<C> Books<C> {
     /// Whether what is in memory should be packed. What is on disk as well has its own limit.
     pub(crate) fn is_packing_due(&self) -> bool {
         let is_in_memory_only = self.disk.as_ref().is_none_or(|disk| disk.failure.is_some());

@@ -2,7 +2,7 @@
 
 use senseops_core::{Outcome, Receipt, Timestamp};
 
-use super::State;
+use super::Books;
 use crate::disk::Pending;
 use crate::recent::Removed;
 use crate::slot::Slot;
@@ -18,7 +18,7 @@ pub(crate) struct Appended<C> {
     pub evicted: Vec<Removed<C>>,
 }
 
-impl<C> State<C> {
+impl<C> Books<C> {
     pub(crate) fn append(&mut self, chunk: C, events: u32, bytes: u64, now: Timestamp) -> Appended<C>
     where
         C: Clone,

@@ -2,13 +2,13 @@
 
 use senseops_core::Timestamp;
 
-use super::{Place, ReaderId, State};
+use super::{Books, Place, ReaderId};
 use crate::cursor::Cursor;
 use crate::disk::Disk;
 use crate::position::{Mark, Position};
 use crate::status::{Lag, ReaderStatus, Status};
 
-impl<C> State<C> {
+impl<C> Books<C> {
     pub(crate) fn unread(&self, id: ReaderId) -> u64 {
         self.readers.get(&id).map_or(0, |cursor| self.unread_by(cursor))
     }

@@ -2,11 +2,11 @@
 
 use senseops_core::Timestamp;
 
-use super::State;
+use super::Books;
 use crate::position::{Mark, Position};
 use crate::recent::Removed;
 
-impl<C> State<C> {
+impl<C> Books<C> {
     /// Pushes out what may be pushed out, if that makes enough room.
     pub(super) fn make_room(&mut self, bytes: u64, evicted: &mut Vec<Removed<C>>) -> bool {
         if !self.disk_takes(bytes, self.max_bytes, self.recent_bytes()) {
