@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::files::Files;
+use crate::files::FileSystem;
 use crate::position::{Mark, Position};
 
 pub(crate) const NAME: &str = "cursors";
@@ -35,7 +35,11 @@ pub(crate) fn load(directory: &Path) -> io::Result<Stored> {
 }
 
 /// Replaces the file as a whole: after a crash it is the old one or the new one.
-pub(crate) fn store(files: &Files, directory: &Path, cursors: &BTreeMap<String, Mark>) -> io::Result<()> {
+pub(crate) fn store(
+    files: &FileSystem,
+    directory: &Path,
+    cursors: &BTreeMap<String, Mark>,
+) -> io::Result<()> {
     let fresh = directory.join("cursors.new");
     let mut file = files.create(&fresh)?;
     file.write_all(render(cursors).as_bytes())?;
@@ -92,7 +96,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(load(directory.path()).unwrap(), Stored::Missing);
         for cursors in [BTreeMap::new(), cursors()] {
-            store(&Files::Machine, directory.path(), &cursors).unwrap();
+            store(&FileSystem::Machine, directory.path(), &cursors).unwrap();
             assert_eq!(load(directory.path()).unwrap(), Stored::Cursors(cursors));
         }
     }

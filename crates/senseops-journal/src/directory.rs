@@ -11,7 +11,7 @@ use thiserror::Error;
 use tracing::warn;
 
 use crate::codec::Codec;
-use crate::files::{Files, NewFile};
+use crate::files::{FileSystem, NewFile};
 use crate::position::{Mark, Position};
 use crate::{cursor_file, quarantine, segment};
 
@@ -19,13 +19,13 @@ use crate::{cursor_file, quarantine, segment};
 const PROBE_BYTES: u64 = 1024 * 1024;
 
 /// The directory of a journal on disk.
-pub(crate) struct Directory<C> {
+pub(crate) struct JournalDirectory<C> {
     pub path: PathBuf,
     pub codec: Arc<dyn Codec<C>>,
     pub fsync: Duration,
     /// A segment of this size is left for a new one.
     pub segment_bytes: u64,
-    pub files: Files,
+    pub files: FileSystem,
 }
 
 /// The disk cannot be used.
@@ -37,7 +37,7 @@ pub(crate) struct DiskError {
     source: io::Error,
 }
 
-impl<C> Directory<C> {
+impl<C> JournalDirectory<C> {
     /// Creates the directory if it is gone.
     pub(crate) fn create(&self) -> Result<(), DiskError> {
         self.files.create_directory(&self.path).map_err(failed("create", &self.path))

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Who does it.
 #[derive(Clone)]
-pub(crate) enum Files {
+pub(crate) enum FileSystem {
     Machine,
     #[cfg(test)]
     Scripted(std::sync::Arc<script::Script>),
@@ -23,7 +23,7 @@ pub(crate) struct NewFile {
     scripted: Option<script::Scripted>,
 }
 
-impl Files {
+impl FileSystem {
     /// Creates a file. One of this name that is left from a failure is removed.
     pub(crate) fn create(&self, path: &Path) -> io::Result<NewFile> {
         match self.create_new(path) {
@@ -94,7 +94,7 @@ impl Files {
 ///
 /// If the directory cannot be opened or synced. On Windows, where entries need no sync, never.
 pub fn sync_directory(directory: &Path) -> io::Result<()> {
-    Files::Machine.sync_directory(directory)
+    FileSystem::Machine.sync_directory(directory)
 }
 
 /// Creates a directory and all above it, durably.
@@ -103,7 +103,7 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
 ///
 /// If one of them cannot be created or synced.
 pub fn create_directory(directory: &Path) -> io::Result<()> {
-    Files::Machine.create_directory(directory)
+    FileSystem::Machine.create_directory(directory)
 }
 
 impl NewFile {

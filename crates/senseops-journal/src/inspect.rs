@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::books::Books;
 use crate::cursor_file::{self, Stored};
 use crate::disk::{Disk, StoredCursors};
-use crate::files::Files;
+use crate::files::FileSystem;
 use crate::lock::{self, DirectoryLock, LockError, Owner};
 use crate::recover::{self, Depth, Failure};
 use crate::{ReaderStatus, quarantine, segment};
@@ -167,7 +167,7 @@ pub fn forget_offline(path: &Path, name: &str) -> Result<(), ForgetOfflineError>
         }
     };
     places.remove(name).ok_or_else(|| ForgetOfflineError::Unknown { name: name.to_owned() })?;
-    cursor_file::store(&Files::Machine, path, &places).map_err(failed)
+    cursor_file::store(&FileSystem::Machine, path, &places).map_err(failed)
 }
 
 impl From<Failure> for InspectError {

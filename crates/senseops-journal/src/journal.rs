@@ -12,23 +12,23 @@ use crate::codec::{Codec, Wants};
 use crate::keeper;
 use crate::reader::Reader;
 use crate::recent::Removed;
-use crate::shared::Shared;
+use crate::shared::SharedJournal;
 use crate::status::Status;
 
 /// A bounded log with one cursor per reader. Cheap to clone; all clones are the same log.
-pub struct Journal<C>(pub(crate) Arc<Shared<C>>);
+pub struct Journal<C>(pub(crate) Arc<SharedJournal<C>>);
 
 impl<C> Journal<C> {
     /// A journal in memory. Chunks are shared, not copied; after the end of the program they are gone.
     pub fn in_memory(max_bytes: u64) -> Self {
-        Self(Arc::new(Shared::new(Books::in_memory(max_bytes), None, None)))
+        Self(Arc::new(SharedJournal::new(Books::in_memory(max_bytes), None, None)))
     }
 
     /// A journal in memory of which the [keeper](Self::keep) packs what waits for long.
     pub fn packed_in_memory(max_bytes: u64, codec: impl Codec<C>) -> Self {
         let mut books = Books::in_memory(max_bytes);
         books.packing = Packing::WhenTold;
-        Self(Arc::new(Shared::new(books, None, Some(Arc::new(codec)))))
+        Self(Arc::new(SharedJournal::new(books, None, Some(Arc::new(codec)))))
     }
 
     /// Readers that may miss chunks miss those that are older than this.

@@ -9,7 +9,7 @@ use tracing::warn;
 use crate::block::Block;
 use crate::books::{Books, Packing};
 use crate::disk::settle_all;
-use crate::shared::Shared;
+use crate::shared::SharedJournal;
 use crate::slot::Slot;
 
 /// How long the disk may take for a turn of the writer. Then what waits for it is in memory only, as if the disk had
@@ -26,7 +26,7 @@ enum Chore<C> {
 }
 
 /// Does what is to be done until the journal is closed.
-pub(crate) fn keep<C: Clone + 'static>(shared: &Shared<C>) {
+pub(crate) fn keep<C: Clone + 'static>(shared: &SharedJournal<C>) {
     loop {
         match next(shared) {
             Chore::Pack(slots) => pack(shared, &slots),
@@ -36,7 +36,7 @@ pub(crate) fn keep<C: Clone + 'static>(shared: &Shared<C>) {
     }
 }
 
-fn next<C: Clone>(shared: &Shared<C>) -> Chore<C> {
+fn next<C: Clone>(shared: &SharedJournal<C>) -> Chore<C> {
     let mut books = shared.lock();
     loop {
         if books.is_closed() {
@@ -57,12 +57,12 @@ fn next<C: Clone>(shared: &Shared<C>) -> Chore<C> {
     }
 }
 
-fn hangs<C>(books: &Books<C>, shared: &Shared<C>) -> bool {
+fn hangs<C>(books: &Books<C>, shared: &SharedJournal<C>) -> bool {
     books.writer_busy(shared.now()).is_some_and(|busy| busy >= HANGS_AFTER)
 }
 
 /// Packs the first of these chunks. What is dropped is dropped where nobody waits for the lock.
-fn pack<C: 'static>(shared: &Shared<C>, slots: &[Slot<C>]) {
+fn pack<C: 'static>(shared: &SharedJournal<C>, slots: &[Slot<C>]) {
     let packed = shared.codec.as_ref().and_then(|codec| Block::pack(slots, &**codec));
     let mut books = shared.lock();
     let Some(block) = packed else {
@@ -78,7 +78,7 @@ fn pack<C: 'static>(shared: &Shared<C>, slots: &[Slot<C>]) {
     shared.tell_of_room();
 }
 
-pub(crate) fn give_up_waiting<C>(shared: &Shared<C>) {
+pub(crate) fn give_up_waiting<C>(shared: &SharedJournal<C>) {
     let directory = shared.directory.as_ref().map(|directory| directory.path.display().to_string());
     let directory = directory.unwrap_or_default();
     let seconds = HANGS_AFTER.as_secs();

@@ -14,13 +14,13 @@ use tracing::{info, warn};
 use crate::books::Books;
 use crate::codec::Codec;
 use crate::cursor_file::{self, Stored};
-use crate::directory::Directory;
+use crate::directory::JournalDirectory;
 use crate::disk::{Change, Disk, StoredCursors};
-use crate::files::Files;
+use crate::files::FileSystem;
 use crate::journal::Journal;
 use crate::lock::{DirectoryLock, LockError};
 use crate::recover::{self, Depth, Failure, Torn};
-use crate::shared::Shared;
+use crate::shared::SharedJournal;
 use crate::writer::Writer;
 use crate::{quarantine, segment};
 
@@ -81,14 +81,14 @@ impl<C: Clone + Send + Sync + 'static> Journal<C> {
     /// # Errors
     /// When the directory cannot be used, another process uses it, or a newer program wrote it. Damage is no error.
     pub fn open(settings: DiskSettings, codec: impl Codec<C>) -> Result<(Self, Writer<C>), OpenError> {
-        open(settings, Arc::new(codec), Files::Machine)
+        open(settings, Arc::new(codec), FileSystem::Machine)
     }
 }
 
 pub(crate) fn open<C: Clone + Send + Sync + 'static>(
     settings: DiskSettings,
     codec: Arc<dyn Codec<C>>,
-    files: Files,
+    files: FileSystem,
 ) -> Result<(Journal<C>, Writer<C>), OpenError> {
     let DiskSettings { path, max_bytes, fsync, max_age } = settings;
     files.create_directory(&path).map_err(|source| OpenError::Create { path: path.clone(), source })?;
@@ -122,15 +122,16 @@ pub(crate) fn open<C: Clone + Send + Sync + 'static>(
     }
     let mut books = Books::on_disk(max_bytes, found.end, &places, disk);
     books.max_age = max_age;
-    let directory = Arc::new(Directory { path, codec: Arc::clone(&codec), fsync, segment_bytes, files });
-    let shared = Arc::new(Shared::new(books, Some(Arc::clone(&directory)), Some(codec)));
+    let directory =
+        Arc::new(JournalDirectory { path, codec: Arc::clone(&codec), fsync, segment_bytes, files });
+    let shared = Arc::new(SharedJournal::new(books, Some(Arc::clone(&directory)), Some(codec)));
     shared.listen_to_the_hurried();
     Ok((Journal(Arc::clone(&shared)), Writer::new(shared, directory, lock)))
 }
 
 impl Torn {
     /// Cuts off what was never promised. If that fails it does no harm where it is: nothing is written behind it.
-    fn cut(&self, files: &Files) {
+    fn cut(&self, files: &FileSystem) {
         let Self { path, bytes, sound_bytes } = self;
         let segment = path.display();
         let cut = if *sound_bytes == 0 {

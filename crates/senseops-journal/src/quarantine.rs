@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::files::Files;
+use crate::files::FileSystem;
 use crate::position::Position;
 use crate::segment;
 
@@ -28,7 +28,7 @@ pub(crate) fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Sets a segment aside, and deletes what is too much then. Gives how many are kept.
-pub(crate) fn set_aside(files: &Files, directory: &Path, name: Position) -> io::Result<usize> {
+pub(crate) fn set_aside(files: &FileSystem, directory: &Path, name: Position) -> io::Result<usize> {
     let path = segment::path(directory, name);
     files.rename(&path, &path.with_extension(EXTENSION))?;
     files.sync_directory(directory)?;
@@ -49,7 +49,7 @@ mod tests {
         fs::write(path.join("notes.damaged"), "not ours").unwrap();
         for name in 1..=6 {
             fs::write(segment::path(path, Position(name)), name.to_string()).unwrap();
-            let kept = set_aside(&Files::Machine, path, Position(name)).unwrap();
+            let kept = set_aside(&FileSystem::Machine, path, Position(name)).unwrap();
             assert_eq!(kept, usize::try_from(name).unwrap().min(MAX_SEGMENTS));
         }
         let kept: Vec<_> = list(path).unwrap().iter().map(|path| fs::read(path).unwrap()).collect();

@@ -13,11 +13,11 @@ use tracing::warn;
 
 use crate::books::{Ahead, Committed, Next, ReaderId};
 use crate::codec::Wants;
-use crate::directory::Directory;
+use crate::directory::JournalDirectory;
 use crate::disk::settle_all;
 use crate::position::Position;
 use crate::segment::{self, Progress, Scan, Segment, warn_of_damage};
-use crate::shared::Shared;
+use crate::shared::SharedJournal;
 use crate::slot::{Entry, Slot};
 use crate::status::Lag;
 
@@ -29,7 +29,7 @@ const READ_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// Dropping it keeps its place until that is [forgotten](crate::Journal::forget).
 pub struct Reader<C> {
-    shared: Arc<Shared<C>>,
+    shared: Arc<SharedJournal<C>>,
     id: ReaderId,
     wants: Wants,
     last: Arc<OnceLock<Last>>,
@@ -42,7 +42,7 @@ pub struct Reader<C> {
 
 /// Looks at a reader from elsewhere. Cheap to clone. When the reader is gone, it shows how the reader was last.
 pub struct ReaderWatch<C> {
-    shared: Arc<Shared<C>>,
+    shared: Arc<SharedJournal<C>>,
     id: ReaderId,
     last: Arc<OnceLock<Last>>,
 }
@@ -67,7 +67,7 @@ struct Read<C> {
 }
 
 impl<C: Clone + Send + Sync + 'static> Reader<C> {
-    pub(crate) fn new(shared: Arc<Shared<C>>, id: ReaderId, wants: Wants) -> Self {
+    pub(crate) fn new(shared: Arc<SharedJournal<C>>, id: ReaderId, wants: Wants) -> Self {
         Self {
             shared,
             id,
@@ -293,7 +293,13 @@ impl<C: 'static> Read<C> {
     }
 
     /// Reads about a mebibyte of chunks from `from` on.
-    fn ahead(scan: Option<Scan>, place: &Ahead, from: Position, shared: &Shared<C>, wants: &Wants) -> Self {
+    fn ahead(
+        scan: Option<Scan>,
+        place: &Ahead,
+        from: Position,
+        shared: &SharedJournal<C>,
+        wants: &Wants,
+    ) -> Self {
         let mut read = Self::nothing(place.clone());
         match (place, &shared.directory, &shared.codec) {
             (Ahead::Block(block), _, Some(codec)) => read.slots = block.unpack(from, &**codec, wants),
@@ -312,7 +318,7 @@ impl<C: 'static> Read<C> {
         mut scan: Scan,
         segment: &Segment,
         from: Position,
-        (directory, wants): (&Directory<C>, &Wants),
+        (directory, wants): (&JournalDirectory<C>, &Wants),
     ) -> io::Result<()> {
         let mut next = from;
         let mut progress = Progress::More;

@@ -22,7 +22,7 @@ pub(crate) enum Depth {
 
 /// What was found in all segments.
 #[derive(Default)]
-pub(crate) struct Found {
+pub(crate) struct Recovered {
     pub segments: Segments,
     /// After the last chunk.
     pub end: Mark,
@@ -57,10 +57,10 @@ struct Survey {
     damage: Vec<u64>,
 }
 
-pub(crate) fn recover(directory: &Path, depth: Depth) -> Result<Found, Failure> {
+pub(crate) fn recover(directory: &Path, depth: Depth) -> Result<Recovered, Failure> {
     let mut names = names(directory).map_err(|source| Failure::File { path: directory.into(), source })?;
     names.sort_unstable();
-    let mut found = Found::default();
+    let mut found = Recovered::default();
     let mut newest_first = Vec::new();
     // The first frame of the segment behind, which is where the one before it ends.
     let mut behind: Option<Header> = None;

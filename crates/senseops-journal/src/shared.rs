@@ -9,10 +9,10 @@ use tokio::sync::Notify;
 
 use crate::books::Books;
 use crate::codec::Codec;
-use crate::directory::Directory;
+use crate::directory::JournalDirectory;
 
 /// What all handles of a journal share.
-pub(crate) struct Shared<C> {
+pub(crate) struct SharedJournal<C> {
     books: Mutex<Books<C>>,
     /// Something was appended.
     pub appended: Notify,
@@ -24,7 +24,7 @@ pub(crate) struct Shared<C> {
     pub work: Condvar,
     /// There is work for the [keeper](crate::Journal::keep).
     pub chores: Condvar,
-    pub directory: Option<Arc<Directory<C>>>,
+    pub directory: Option<Arc<JournalDirectory<C>>>,
     /// How chunks become bytes; `None` if they never do.
     pub codec: Option<Arc<dyn Codec<C>>>,
     clock: Clock,
@@ -36,10 +36,10 @@ struct Clock {
     since: Instant,
 }
 
-impl<C> Shared<C> {
+impl<C> SharedJournal<C> {
     pub(crate) fn new(
         books: Books<C>,
-        directory: Option<Arc<Directory<C>>>,
+        directory: Option<Arc<JournalDirectory<C>>>,
         codec: Option<Arc<dyn Codec<C>>>,
     ) -> Self {
         Self {

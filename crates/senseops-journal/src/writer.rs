@@ -13,14 +13,14 @@ use tracing::{debug, info, warn};
 
 use crate::books::{Books, Held};
 use crate::codec::Wants;
-use crate::directory::{Directory, DiskError, failed};
+use crate::directory::{DiskError, JournalDirectory, failed};
 use crate::disk::{Change, Pending, settle_all};
 use crate::files::NewFile;
 use crate::frame;
 use crate::lock::DirectoryLock;
 use crate::position::Position;
 use crate::segment::Segment;
-use crate::shared::Shared;
+use crate::shared::SharedJournal;
 use crate::slot::Slot;
 
 /// How often cursors are stored while they move.
@@ -38,8 +38,8 @@ const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// It owns the directory. When it is dropped, another process may open the directory, and this journal goes on in
 /// memory.
 pub struct Writer<C> {
-    shared: Arc<Shared<C>>,
-    directory: Arc<Directory<C>>,
+    shared: Arc<SharedJournal<C>>,
+    directory: Arc<JournalDirectory<C>>,
     /// Held as long as the directory is in use.
     _lock: DirectoryLock,
     active: Option<Active>,
@@ -71,7 +71,11 @@ struct Work<C> {
 }
 
 impl<C: Clone + 'static> Writer<C> {
-    pub(crate) fn new(shared: Arc<Shared<C>>, directory: Arc<Directory<C>>, lock: DirectoryLock) -> Self {
+    pub(crate) fn new(
+        shared: Arc<SharedJournal<C>>,
+        directory: Arc<JournalDirectory<C>>,
+        lock: DirectoryLock,
+    ) -> Self {
         let cursors_due = Instant::now();
         Self {
             shared,

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::Numbers;
-use crate::files::Files;
+use crate::files::FileSystem;
 use crate::files::script::{Operation, Script};
 use crate::{DiskSettings, Entry, Journal, Overflow, Reader, Writer, open};
 
@@ -76,7 +76,7 @@ impl Open {
     fn new(path: &Path, script: &Arc<Script>) -> Self {
         let settings =
             DiskSettings { path: path.into(), max_bytes: 64 * 1024, fsync: Duration::ZERO, max_age: None };
-        let files = Files::Scripted(Arc::clone(script));
+        let files = FileSystem::Scripted(Arc::clone(script));
         let (journal, writer) = open::open(settings, Arc::new(Numbers), files).unwrap();
         let reader = journal.reader("r", Overflow::Block);
         Self { journal, writer, reader }

@@ -7,7 +7,7 @@ use senseops_core::{BoxError, Receipt};
 use tempfile::TempDir;
 
 use super::*;
-use crate::files::Files;
+use crate::files::FileSystem;
 use crate::files::script::{Operation, Script};
 use crate::{Codec, DiskSettings, Entry, Journal, Overflow, Reader, keeper, open, segment};
 
@@ -48,7 +48,7 @@ impl Rig {
         let script = Arc::new(Script::default());
         let path = directory.path().join("journal");
         let settings = DiskSettings { path, max_bytes, fsync: Duration::ZERO, max_age: None };
-        let files = Files::Scripted(Arc::clone(&script));
+        let files = FileSystem::Scripted(Arc::clone(&script));
         let (journal, writer) = open::open(settings, Arc::new(Bytes), files).unwrap();
         Self { directory, script, journal, writer }
     }
