@@ -1,4 +1,31 @@
 //! What may leave memory, what has to stay, and whether there is room for more.
+//!
+//! Memory keeps what is *pinned*. When nothing else is left that it could push out, new chunks are refused.
+//!
+//! ```text
+//!                  oldest                                                       newest
+//! on disk          segments only │ segments and memory │ being written │ queued
+//!                                                      ├─────── pinned ─────────────
+//!
+//! disk has failed  segments only │ segments and memory │ held: memory only
+//!                                                      │  ▲ slowest blocking reader
+//!                                                      │  ├──── pinned ─────────────
+//!
+//! never on disk    packed in blocks                    │ as they were appended
+//!                         ▲ slowest blocking reader
+//!                         ├───────────────────── pinned ────────────────────────────
+//! ```
+//!
+//! | a chunk is | it is in | who may still need it | what moves it on |
+//! |---|---|---|---|
+//! | queued | memory and queue | readers, the writer, whoever waits for its receipt | The writer takes it, or every reader has committed it while the queue is long: then it is settled as stored and not written |
+//! | being written | memory and the batch of the writer | the same | It is synced: stored. The disk fails, or does not answer in time: held |
+//! | stored | a segment, and memory as long as it is recent | readers | Its room in memory is needed, or it is too old. Its segment goes when every stored cursor has passed it; at a limit if no blocking reader needs it |
+//! | held | memory, packed if much waits | readers, and the writer once the disk works again | It is written then: stored, or queued if it is among the last. At a limit it is given up if no blocking reader needs it |
+//! | never on disk | memory, packed if much waits | readers | At a limit it is given up if no blocking reader needs it |
+//!
+//! Without a blocking reader nothing is pinned but what is on its way to the disk. Whatever a chunk is, it leaves memory
+//! once every reader has committed it; queue and writer have their own hold on what is to be written.
 
 use senseops_core::Timestamp;
 
