@@ -8,7 +8,7 @@
 
 mod directory;
 mod keeper;
-mod line;
+mod letter;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -17,26 +17,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::Path;
 
-use senseops_core::{Event, Timestamp};
+use senseops_core::Timestamp;
 
 pub(crate) use keeper::{DeadLetters, Refused};
+pub use letter::DeadLetter;
 pub use replay::{ReplayError, ReplayFilter, Replayed};
 
 /// How many different reasons are told apart for each sink; the rest is summed up.
 const MAX_REASONS: usize = 100;
-
-/// An event that a target refused for good. Serializes to the line that it is kept as, which is lossless.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DeadLetter {
-    /// The sink.
-    pub sink: String,
-    /// Why the target refused it.
-    pub reason: String,
-    /// When.
-    pub refused: Timestamp,
-    /// The event, as the sink got it.
-    pub event: Event,
-}
 
 /// What is in a directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use senseops_core::BoxError;
 use senseops_journal::sync_directory;
 use serde::Serialize;
 
-use super::line::Line;
+use super::letter::Line;
 use crate::owned_directory::{OwnedDirectory, replace};
 
 const WHAT: &str = "dead letters";

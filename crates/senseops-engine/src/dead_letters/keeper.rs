@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::directory::{Appended, Directory};
-use super::line::Line;
+use super::letter::Line;
 use crate::counters::value;
 use crate::plan::ComponentError;
 use crate::settings::PipelineSettings;

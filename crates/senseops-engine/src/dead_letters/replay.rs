@@ -10,7 +10,8 @@ use thiserror::Error;
 use tracing::info;
 
 use super::directory::{self, Directory};
-use super::{DeadLetter, DeadLetters};
+use super::keeper::DeadLetters;
+use super::letter::DeadLetter;
 use crate::intake::{count, size};
 
 /// How many events go into the journal together.

@@ -13,7 +13,7 @@ use senseops_core::{
 use senseops_journal::{Journal, Overflow};
 use senseops_wire::Lossless;
 
-use super::line::Line;
+use super::letter::Line;
 use super::*;
 use crate::settings::{DeadLetterSettings, PipelineSettings};
 

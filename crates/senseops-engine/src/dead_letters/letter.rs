@@ -1,10 +1,21 @@
-//! A dead letter as a line of JSON, which people read and which becomes the same event again.
+//! A dead letter, and the line of JSON that it is kept as: people read it, and it becomes the same event again.
 
 use senseops_core::{Event, Timestamp};
 use senseops_wire::Lossless;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::DeadLetter;
+/// An event that a target refused for good. Serializes to the line that it is kept as, which is lossless.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// The sink.
+    pub sink: String,
+    /// Why the target refused it.
+    pub reason: String,
+    /// When.
+    pub refused: Timestamp,
+    /// The event, as the sink got it.
+    pub event: Event,
+}
 
 /// A dead letter that is about to be written.
 #[derive(Serialize)]
