@@ -6,8 +6,8 @@ use std::sync::Arc;
 use senseops_core::host::{self, Delivery, Only};
 use senseops_core::{BuildError, LabelSet, PlanError, Planned, Relay, Sink, Source};
 
-use crate::pipeline::{OpenError, Pipeline};
-use crate::plan::{ComponentError, Plan, Program, RelaySpec, SinkSpec, SourceSpec};
+use crate::pipeline::Pipeline;
+use crate::plan::{ComponentError, OpenError, Plan, Program, RelaySpec, SinkSpec, SourceSpec};
 use crate::settings::{PipelineSettings, RateLimit};
 
 /// Collects the parts of a pipeline, see [`Pipeline::builder`].

@@ -2,26 +2,22 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use senseops_core::host::Only;
-use senseops_core::{Chunk, Condition, Emitter, Event, Receipt};
-use senseops_journal::{ForgetError, Journal};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use senseops_core::{Chunk, Condition, Event, Receipt};
+use senseops_journal::ForgetError;
+use tokio::sync::oneshot;
 
-use crate::components::{Components, RelayPart, SourcePart};
-use crate::counters::SourceCounters;
-use crate::dead_letters::{DeadLetters, ReplayError, ReplayFilter, Replayed};
-use crate::plan::{Plan, Program};
+use crate::components::{RelayPart, SourcePart};
+use crate::dead_letters::{ReplayError, ReplayFilter, Replayed};
+use crate::parts::Parts;
+use crate::plan::Plan;
 use crate::process;
-use crate::reload::{Command, ReloadError, Reloaded};
-use crate::settings::JournalSettings;
-use crate::sockets::Sockets;
-use crate::states::States;
-use crate::tap::{Tap, Taps};
+use crate::reload_request::{ReloadError, ReloadRequest, Reloaded};
+use crate::tap::Tap;
 use crate::view::{EmbedderView, JournalView, View};
 
 /// What is late by so much makes no progress.
@@ -30,51 +26,6 @@ const STALLED: Duration = Duration::from_secs(30);
 /// Looks into a pipeline, emits into it and changes it. Cheap to clone; stays valid after the pipeline has ended.
 #[derive(Clone)]
 pub struct Handle(pub(crate) Arc<Parts>);
-
-/// What a handle looks at.
-pub(crate) struct Parts {
-    pub(crate) program: Program,
-    pub(crate) opened: Instant,
-    pub(crate) journal: Journal<Chunk>,
-    pub(crate) journal_settings: JournalSettings,
-    pub(crate) sockets: Sockets,
-    pub(crate) states: States,
-    pub(crate) taps: Taps,
-    pub(crate) dead_letters: DeadLetters,
-    pub(crate) emitters: RwLock<Emitters>,
-    pub(crate) embedder: Arc<SourceCounters>,
-    pub(crate) components: RwLock<Arc<Components>>,
-    pub(crate) commands: mpsc::Sender<Command>,
-}
-
-/// Where events go that come from no source.
-#[derive(Clone)]
-pub(crate) struct Emitters {
-    /// Those of the host program.
-    pub(crate) embedder: Emitter,
-    /// Those of the pipeline about itself.
-    pub(crate) own: Emitter,
-}
-
-impl Parts {
-    /// The emitters with the labels that the pipeline has now.
-    pub(crate) fn emitters(&self) -> Emitters {
-        self.emitters.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn emit_through(&self, emitters: Emitters) {
-        *self.emitters.write().unwrap_or_else(PoisonError::into_inner) = emitters;
-    }
-
-    /// The components now.
-    pub(crate) fn components(&self) -> Arc<Components> {
-        Arc::clone(&self.components.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(crate) fn replace(&self, components: Components) {
-        *self.components.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(components);
-    }
-}
 
 impl Handle {
     /// The pipeline at this moment.
@@ -137,7 +88,7 @@ impl Handle {
     /// When part of the plan cannot be opened, which changes nothing, or the pipeline has ended.
     pub async fn reload(&self, plan: Plan) -> Result<Reloaded, ReloadError> {
         let (answer, answered) = oneshot::channel();
-        self.0.commands.send(Command::new(plan, answer)).await.map_err(|_ended| ReloadError::Ended)?;
+        self.0.requests.send(ReloadRequest::new(plan, answer)).await.map_err(|_ended| ReloadError::Ended)?;
         answered.await.map_err(|_ended| ReloadError::Ended)?
     }
 

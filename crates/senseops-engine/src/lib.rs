@@ -41,6 +41,7 @@ mod handle;
 mod intake;
 mod opening;
 mod owned_directory;
+mod parts;
 mod pipeline;
 mod plan;
 mod platform;
@@ -49,6 +50,7 @@ mod process;
 mod rate_limit;
 mod relay;
 mod reload;
+mod reload_request;
 mod self_events;
 mod settings;
 mod sink;
@@ -63,11 +65,11 @@ mod watched;
 
 pub use builder::{Builder, RelayOptions, SinkOptions, SourceOptions};
 pub use handle::Handle;
-pub use pipeline::{OpenError, Pipeline, Summary};
-pub use plan::{ComponentError, Plan, Program, RelaySpec, SinkSpec, SourceSpec};
+pub use pipeline::{Pipeline, Summary};
+pub use plan::{ComponentError, OpenError, Plan, Program, RelaySpec, SinkSpec, SourceSpec};
 pub use probe::{Probe, ProbeOutcome};
 pub use process::ProcessStatus;
-pub use reload::{ReloadError, Reloaded};
+pub use reload_request::{ReloadError, Reloaded};
 pub use senseops_core::host::{Delivery, Only, Overflow, Retry};
 pub use senseops_journal::{
     ForgetError, ForgetOfflineError, InspectError, Inspection, forget_offline, inspect,

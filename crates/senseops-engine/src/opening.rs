@@ -21,11 +21,11 @@ use crate::components::{Components, RelayPart, SinkPart, SourcePart};
 use crate::contained::{Contained, built, contained};
 use crate::counters::SourceCounters;
 use crate::dead_letters::DeadLetters;
-use crate::handle::{Emitters, Parts};
 use crate::intake::SourceIntake;
-use crate::pipeline::{CloseOnDrop, OpenError, Pipeline};
-use crate::plan::{ComponentError, Plan, Program, RelaySpec, SinkSpec, SourceSpec, Specs, path};
-use crate::reload::COMMANDS;
+use crate::parts::{CloseOnDrop, Emitters, Parts};
+use crate::pipeline::Pipeline;
+use crate::plan::{ComponentError, OpenError, Plan, Program, RelaySpec, SinkSpec, SourceSpec, Specs, path};
+use crate::reload_request::{REQUESTS, ReloadRequest};
 use crate::settings::JournalSettings;
 use crate::sink::{Instance, SinkSlot, Wanted};
 use crate::sockets::{ComponentLease, Sockets};
@@ -92,8 +92,8 @@ pub(crate) async fn open(plan: Plan) -> Result<Pipeline, OpenError> {
     let (components, runners) = opened.attach(&opener);
     let embedder = Arc::default();
     let emitters = opener.emitters(&settings.labels, &embedder);
-    let (commands, requested) = mpsc::channel(COMMANDS);
-    let parts = Arc::new(Parts::new(&opener, components, (emitters, embedder), commands));
+    let (requests, requested) = mpsc::channel(REQUESTS);
+    let parts = Arc::new(Parts::new(&opener, components, (emitters, embedder), requests));
     let closing = CloseOnDrop(Arc::clone(&parts));
     Ok(Pipeline { opener, settings, runners, writer, parts, requested, closing })
 }
@@ -324,7 +324,7 @@ impl Parts {
         opener: &Opener,
         components: Components,
         (emitters, embedder): (Emitters, Arc<SourceCounters>),
-        commands: mpsc::Sender<crate::reload::Command>,
+        requests: mpsc::Sender<ReloadRequest>,
     ) -> Self {
         Self {
             emitters: RwLock::new(emitters),
@@ -338,7 +338,7 @@ impl Parts {
             taps: opener.taps.clone(),
             dead_letters: opener.dead_letters.clone(),
             components: RwLock::new(Arc::new(components)),
-            commands,
+            requests,
         }
     }
 }

@@ -11,17 +11,18 @@ use std::time::Duration;
 use senseops_core::host::ShutdownTrigger;
 use senseops_core::{Chunk, chain};
 use senseops_journal::{Journal, Writer};
-use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::builder::Builder;
-use crate::handle::{Handle, Parts};
+use crate::handle::Handle;
 use crate::opening::{self, Opener, Runners};
-use crate::plan::{ComponentError, Plan};
-use crate::reload::{Command, Running};
+use crate::parts::{CloseOnDrop, Parts};
+use crate::plan::{OpenError, Plan};
+use crate::reload::Running;
+use crate::reload_request::ReloadRequest;
 use crate::self_events;
 use crate::settings::{PipelineSettings, SelfMetrics};
 use crate::tasks::Tasks;
@@ -39,16 +40,8 @@ pub struct Pipeline {
     pub(crate) writer: Option<Writer<Chunk>>,
     pub(crate) parts: Arc<Parts>,
     /// Plans that shall be run instead.
-    pub(crate) requested: mpsc::Receiver<Command>,
+    pub(crate) requested: mpsc::Receiver<ReloadRequest>,
     pub(crate) closing: CloseOnDrop,
-}
-
-/// A pipeline cannot be opened.
-#[derive(Debug, Error)]
-#[error("{}", .errors.iter().map(|error| chain(error).to_string()).collect::<Vec<_>>().join("; "))]
-pub struct OpenError {
-    /// Every component that cannot be planned or opened.
-    pub errors: Vec<ComponentError>,
 }
 
 /// What a pipeline came to, see [`Pipeline::run_until`].
@@ -59,9 +52,6 @@ pub struct Summary {
     /// Components that did not stop in time and were aborted.
     pub aborted: Vec<String>,
 }
-
-/// Closes everything in any case, also while handles are kept.
-pub(crate) struct CloseOnDrop(pub(crate) Arc<Parts>);
 
 impl Pipeline {
     /// A pipeline written in code.
@@ -115,9 +105,9 @@ impl Pipeline {
         );
         let mut stop = pin!(stop);
         loop {
-            let Command { settings, specs, answer } = tokio::select! {
+            let ReloadRequest { settings, specs, answer } = tokio::select! {
                 () = &mut stop => break,
-                Some(command) = requested.recv() => command,
+                Some(request) = requested.recv() => request,
                 () = running.watch_runners() => continue,
             };
             let opened = tokio::select! {
@@ -183,16 +173,6 @@ fn keep(journal: &Journal<Chunk>) {
     let started = thread::Builder::new().name("journal".into()).spawn(move || keeper.keep());
     if let Err(error) = started {
         warn!(error = %chain(&error), "a backlog in memory is not packed, and a disk that hangs is not noticed");
-    }
-}
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        let Parts { journal, sockets, states, dead_letters, .. } = &*self.0;
-        journal.close();
-        sockets.close();
-        states.close();
-        dead_letters.close();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a pipeline consists of, before anything is opened.
 
 use senseops_core::host::{Delivery, Only, PlannedRelay, PlannedSink, PlannedSource};
-use senseops_core::{BuildError, LabelSet, Planned, Shared};
+use senseops_core::{BuildError, LabelSet, Planned, Shared, chain};
 use thiserror::Error;
 
 use crate::contained::Contained;
@@ -89,6 +89,14 @@ pub struct ComponentError {
     /// Why.
     #[source]
     pub source: BuildError,
+}
+
+/// A pipeline cannot be opened.
+#[derive(Debug, Error)]
+#[error("{}", .errors.iter().map(|error| chain(error).to_string()).collect::<Vec<_>>().join("; "))]
+pub struct OpenError {
+    /// Every component that cannot be planned or opened.
+    pub errors: Vec<ComponentError>,
 }
 
 impl Default for Program {

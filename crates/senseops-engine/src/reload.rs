@@ -7,56 +7,18 @@ use std::time::Duration;
 use senseops_core::host::ShutdownTrigger;
 use senseops_core::{Chunk, LabelSet};
 use senseops_journal::Reader;
-use thiserror::Error;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::components::Components;
-use crate::handle::Parts;
 use crate::opening::{Opened, OpenedRelay, OpenedSink, OpenedSource, Opener, Runners};
-use crate::pipeline::OpenError;
-use crate::plan::{Plan, Specs, path};
+use crate::parts::Parts;
+use crate::plan::{OpenError, Specs, path};
+use crate::reload_request::Reloaded;
 use crate::settings::PipelineSettings;
 use crate::sink::LONGEST_RELEASE;
 use crate::supervise::SourceRunner;
 use crate::tasks::Tasks;
-
-/// How many plans may wait to be run; who sends more waits.
-pub(crate) const COMMANDS: usize = 1;
-
-/// A plan that shall be run, and who wants to know how that went.
-pub(crate) struct Command {
-    pub(crate) settings: PipelineSettings,
-    pub(crate) specs: Specs,
-    pub(crate) answer: oneshot::Sender<Result<Reloaded, ReloadError>>,
-}
-
-/// What a new plan changed. Components are named as in the configuration: `sinks.influx.main`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reloaded {
-    /// Components that are new.
-    pub started: Vec<String>,
-    /// Components that have changed and were replaced.
-    pub restarted: Vec<String>,
-    /// Components that are gone.
-    pub stopped: Vec<String>,
-    /// How many components run on untouched.
-    pub unchanged: usize,
-    /// Settings that have changed and take effect at the next start of the program only.
-    pub not_applied: Vec<&'static str>,
-}
-
-/// A plan was not run; everything goes on as before.
-#[derive(Debug, Error)]
-pub enum ReloadError {
-    /// Parts of it cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The pipeline has ended, or is about to.
-    #[error("the pipeline does not run any more")]
-    Ended,
-}
 
 /// A pipeline that runs.
 pub(crate) struct Running {
@@ -76,13 +38,6 @@ struct Names {
     sources: HashSet<String>,
     relays: HashSet<String>,
     sinks: HashSet<String>,
-}
-
-impl Command {
-    pub(crate) fn new(plan: Plan, answer: oneshot::Sender<Result<Reloaded, ReloadError>>) -> Self {
-        let Plan { program: _, settings, shared: _, sources, relays, sinks } = plan;
-        Self { settings, specs: Specs { sources, relays, sinks }, answer }
-    }
 }
 
 impl Running {

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::contained::told;
-use crate::handle::Parts;
+use crate::parts::Parts;
 
 /// How long before its end a certificate is warned about.
 const CERTIFICATE_WARNING: Duration = Duration::from_hours(30 * 24);
