@@ -37,6 +37,7 @@ mod components;
 mod contained;
 mod counters;
 pub mod dead_letters;
+mod file_checks;
 mod handle;
 mod intake;
 mod opening;

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::builder::Builder;
+use crate::file_checks::check_files;
 use crate::handle::Handle;
 use crate::opening::{self, Opener, Runners};
 use crate::parts::{CloseOnDrop, Parts};
@@ -27,7 +28,6 @@ use crate::self_events;
 use crate::settings::{PipelineSettings, SelfMetrics};
 use crate::tasks::Tasks;
 use crate::view::View;
-use crate::watched::follow_files;
 
 /// The longest that the journal may take to store what it has at the end.
 const LAST_WRITE: Duration = Duration::from_secs(10);
@@ -90,7 +90,7 @@ impl Pipeline {
         };
         running.start(runners);
         let mut chores = Tasks::default();
-        chores.spawn("files".to_owned(), follow_files(Arc::clone(&running.parts)));
+        chores.spawn("files".to_owned(), check_files(Arc::clone(&running.parts)));
         if let Some(SelfMetrics { interval }) = running.settings.self_metrics {
             let handle = Handle(Arc::clone(&running.parts));
             chores.spawn("self_metrics".to_owned(), self_events::emit(handle, interval));
