@@ -44,6 +44,13 @@ pub struct SinkOptions {
     pub delivery: Delivery,
 }
 
+impl Pipeline {
+    /// A pipeline written in code.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
 impl Builder {
     /// What figures and pages call the program; `sos` unless said.
     #[must_use]

@@ -33,6 +33,7 @@
 mod backoff;
 mod builder;
 mod codec;
+mod common;
 mod components;
 mod contained;
 mod counters;
@@ -40,6 +41,8 @@ pub mod dead_letters;
 mod file_checks;
 mod handle;
 mod intake;
+mod opened;
+mod opener;
 mod opening;
 mod owned_directory;
 mod parts;

@@ -1,4 +1,4 @@
-//! The life of a pipeline: open, run, drain.
+//! The life of an open pipeline: run, drain.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,12 +16,11 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
-use crate::builder::Builder;
 use crate::file_checks::check_files;
 use crate::handle::Handle;
-use crate::opening::{self, Opener, Runners};
+use crate::opened::Runners;
+use crate::opener::Opener;
 use crate::parts::{CloseOnDrop, Parts};
-use crate::plan::{OpenError, Plan};
 use crate::reload::Running;
 use crate::reload_request::ReloadRequest;
 use crate::self_events;
@@ -54,19 +53,6 @@ pub struct Summary {
 }
 
 impl Pipeline {
-    /// A pipeline written in code.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
-    /// Opens everything that a plan names. Nothing runs and no task is spawned yet.
-    ///
-    /// # Errors
-    /// Everything that cannot be opened, all at once.
-    pub async fn open(plan: Plan) -> Result<Self, OpenError> {
-        opening::open(plan).await
-    }
-
     /// Looks into the pipeline and emits into it, also while it runs.
     pub fn handle(&self) -> Handle {
         Handle(Arc::clone(&self.parts))

@@ -8,8 +8,9 @@ use futures::stream::{self, StreamExt};
 use senseops_core::{BoxError, BuildError};
 use tokio::time::timeout;
 
+use crate::common::Common;
 use crate::contained::{built, contained_async, told};
-use crate::opening::{Common, open_journal};
+use crate::opening::open_journal;
 use crate::plan::{Plan, Specs};
 
 /// How many components are tried at the same time.

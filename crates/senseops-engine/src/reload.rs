@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::components::Components;
-use crate::opening::{Opened, OpenedRelay, OpenedSink, OpenedSource, Opener, Runners};
+use crate::opened::{Opened, OpenedRelay, OpenedSink, OpenedSource, Runners};
+use crate::opener::Opener;
 use crate::parts::Parts;
 use crate::plan::{OpenError, Specs, path};
 use crate::reload_request::Reloaded;
@@ -94,7 +95,7 @@ impl Running {
         }
         let left_relays = self.release_relays(&before, &kept.relays).await;
         let left_sinks = self.release_sinks(&before, &kept.sinks).await;
-        let (components, runners) = opened.attach(&self.opener);
+        let (components, runners) = opened.attach(&self.opener.journal, &self.opener.dead_letters);
         drop(places);
         let new_sources = self.start_readers(&components, runners);
         let longest = settings.shutdown_timeout.get() / 2;
@@ -117,12 +118,13 @@ impl Running {
 
     /// Places in the journal for those that had none.
     fn places_of_new(&self, opened: &Opened, before: &Components) -> Vec<Reader<Chunk>> {
+        let journal = &self.opener.journal;
         let relays = opened.relays.iter().filter_map(|relay| match relay {
-            OpenedRelay::New(new) if before.relay(new.name()).is_none() => Some(new.reader(&self.opener)),
+            OpenedRelay::New(new) if before.relay(new.name()).is_none() => Some(new.reader(journal)),
             OpenedRelay::New(_) | OpenedRelay::Kept(_) => None,
         });
         let sinks = opened.sinks.iter().filter_map(|sink| match sink {
-            OpenedSink::New(new) if before.sink(new.name()).is_none() => Some(new.reader(&self.opener)),
+            OpenedSink::New(new) if before.sink(new.name()).is_none() => Some(new.reader(journal)),
             OpenedSink::New(_) | OpenedSink::Kept(_) => None,
         });
         relays.chain(sinks).collect()

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use senseops_core::host::{Delivery, Only, Overflow, ShutdownTrigger};
 use senseops_core::settings::Span;
 use senseops_core::{Build, Chunk, Emitter, LabelSet, Planned, Relay, Sink};
-use senseops_journal::Reader;
+use senseops_journal::{Journal, Reader};
 
-use super::Opener;
 use crate::components::{Components, RelayPart, SinkPart, SourcePart};
 use crate::contained::Contained;
 use crate::counters::SourceCounters;
+use crate::dead_letters::DeadLetters;
 use crate::relay::RelayRunner;
 use crate::sink::{Deliver, SinkRunner, SinkSlot, Wanted};
 use crate::supervise::{ContainedFactory, SourceRunner};
@@ -80,7 +80,11 @@ pub(crate) struct NewSink {
 impl Opened {
     /// What is known of all components, and what runs those that do not run yet. Those that read the journal get their
     /// places in it now.
-    pub(crate) fn attach(self, opener: &Opener) -> (Components, Runners) {
+    pub(crate) fn attach(
+        self,
+        journal: &Journal<Chunk>,
+        dead_letters: &DeadLetters,
+    ) -> (Components, Runners) {
         let (mut components, mut runners) = (Components::default(), Runners::default());
         for source in self.sources {
             let (part, runner) = source.into_parts();
@@ -88,12 +92,12 @@ impl Opened {
             runners.sources.extend(runner);
         }
         for relay in self.relays {
-            let (part, runner) = relay.attach(opener);
+            let (part, runner) = relay.attach(journal);
             components.relays.push(part);
             runners.relays.extend(runner);
         }
         for sink in self.sinks {
-            let (part, runner) = sink.attach(opener);
+            let (part, runner) = sink.attach(journal, dead_letters);
             components.sinks.push(part);
             runners.sinks.extend(runner);
         }
@@ -116,18 +120,18 @@ impl NewRelay {
     }
 
     /// Reads from its place in the journal. It emits itself, so nobody may have to wait for it.
-    pub(crate) fn reader(&self, opener: &Opener) -> Reader<Chunk> {
-        opener.journal.reader_of(self.name(), Overflow::DropOldest, self.wanted.kinds())
+    pub(crate) fn reader(&self, journal: &Journal<Chunk>) -> Reader<Chunk> {
+        journal.reader_of(self.name(), Overflow::DropOldest, self.wanted.kinds())
     }
 }
 
 impl OpenedRelay {
-    fn attach(self, opener: &Opener) -> (RelayPart, Option<RelayRunner>) {
+    fn attach(self, journal: &Journal<Chunk>) -> (RelayPart, Option<RelayRunner>) {
         let new = match self {
             Self::Kept(part) => return (part, None),
             Self::New(new) => new,
         };
-        let reader = new.reader(opener);
+        let reader = new.reader(journal);
         let NewRelay {
             planned,
             labels,
@@ -152,7 +156,6 @@ impl OpenedRelay {
             drain: ShutdownTrigger::default(),
             release: ShutdownTrigger::default(),
         };
-        let journal = opener.journal.clone();
         let runner = RelayRunner {
             factory,
             relay,
@@ -160,7 +163,7 @@ impl OpenedRelay {
             emitter,
             counters,
             watched,
-            journal,
+            journal: journal.clone(),
             reader,
             wanted,
             interval,
@@ -175,25 +178,25 @@ impl NewSink {
     }
 
     /// Reads from its place in the journal.
-    pub(crate) fn reader(&self, opener: &Opener) -> Reader<Chunk> {
-        opener.journal.reader_of(self.name(), self.delivery.overflow, self.wanted.kinds())
+    pub(crate) fn reader(&self, journal: &Journal<Chunk>) -> Reader<Chunk> {
+        journal.reader_of(self.name(), self.delivery.overflow, self.wanted.kinds())
     }
 }
 
 impl OpenedSink {
-    fn attach(self, opener: &Opener) -> (SinkPart, Option<SinkRunner>) {
+    fn attach(self, journal: &Journal<Chunk>, dead_letters: &DeadLetters) -> (SinkPart, Option<SinkRunner>) {
         let new = match self {
             Self::Kept(part) => return (part, None),
             Self::New(new) => new,
         };
-        let reader = new.reader(opener);
+        let reader = new.reader(journal);
         let NewSink { planned, only, delivery, slot, wanted } = new;
         let deliver = Deliver {
             slot: Arc::clone(&slot),
             retry: delivery.retry.clone(),
             timeout: delivery.timeout.get(),
-            journal: opener.journal.clone(),
-            dead_letters: opener.dead_letters.clone(),
+            journal: journal.clone(),
+            dead_letters: dead_letters.clone(),
         };
         let part = SinkPart {
             planned,
