@@ -8,13 +8,13 @@ use crate::Event;
 /// Events to write, in order. A view over shared chunks: cloning and splitting copy no event.
 #[derive(Clone)]
 pub struct Batch {
-    parts: Arc<[Part]>,
+    parts: Arc<[ChunkPart]>,
     len: usize,
 }
 
 /// Events of one shared chunk, all of them or a selection.
 #[derive(Clone)]
-struct Part {
+struct ChunkPart {
     events: Arc<[Event]>,
     /// Ascending positions in `events`; `None` for all.
     selected: Option<Box<[usize]>>,
@@ -30,7 +30,7 @@ impl Batch {
         let parts = chunks
             .into_iter()
             .map(|(events, selected)| {
-                let part = Part { events, selected: selected.map(Vec::into_boxed_slice), first: len };
+                let part = ChunkPart { events, selected: selected.map(Vec::into_boxed_slice), first: len };
                 len += part.len();
                 part
             })
@@ -82,7 +82,7 @@ impl Batch {
     }
 }
 
-impl Part {
+impl ChunkPart {
     fn len(&self) -> usize {
         self.selected.as_ref().map_or(self.events.len(), |selected| selected.len())
     }

@@ -28,10 +28,10 @@ pub trait Intake: Send + Sync {
 /// Tells what became of emitted events. Sources that cannot repeat an event drop it unread.
 #[must_use = "drop it on purpose with `.ignore()`, or wait for `.outcome()`"]
 #[derive(Debug)]
-pub struct Receipt(State);
+pub struct Receipt(ReceiptState);
 
 #[derive(Debug)]
-enum State {
+enum ReceiptState {
     Known(Outcome),
     Pending(oneshot::Receiver<Outcome>, Hurry),
 }
@@ -82,35 +82,35 @@ impl Emitter {
 impl Receipt {
     /// A receipt whose outcome is known already.
     pub fn known(outcome: Outcome) -> Self {
-        Self(State::Known(outcome))
+        Self(ReceiptState::Known(outcome))
     }
 
     /// A receipt and what settles it, as soon as that is due or somebody asks for it through `hurry`.
     pub fn pending(hurry: Hurry) -> (Settle, Self) {
         let (sender, receiver) = oneshot::channel();
-        (Settle(sender), Self(State::Pending(receiver, hurry)))
+        (Settle(sender), Self(ReceiptState::Pending(receiver, hurry)))
     }
 
     /// What became of the events, if that is known already.
     pub fn known_outcome(&self) -> Option<Outcome> {
         match self.0 {
-            State::Known(outcome) => Some(outcome),
-            State::Pending(..) => None,
+            ReceiptState::Known(outcome) => Some(outcome),
+            ReceiptState::Pending(..) => None,
         }
     }
 
     /// Waits until it is known what became of the events. The journal takes its time, so that many are synced at once.
     pub async fn outcome(self) -> Outcome {
         match self.0 {
-            State::Known(outcome) => outcome,
-            State::Pending(receiver, _) => receiver.await.unwrap_or(Outcome::Lost),
+            ReceiptState::Known(outcome) => outcome,
+            ReceiptState::Pending(receiver, _) => receiver.await.unwrap_or(Outcome::Lost),
         }
     }
 
     /// The same for a source whose origin waits for the answer: the journal stores now what it has, this and whatever
     /// else there is by then.
     pub async fn outcome_now(self) -> Outcome {
-        if let State::Pending(_, Hurry(hurry)) = &self.0 {
+        if let ReceiptState::Pending(_, Hurry(hurry)) = &self.0 {
             hurry();
         }
         self.outcome().await

@@ -19,11 +19,11 @@ pub struct Health(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     component: String,
-    state: Mutex<State>,
+    state: Mutex<HealthState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct HealthState {
     condition: Condition,
     /// The warning that stands until the component says that it is well: trouble may hide it, but does not end it.
     warning: Option<String>,
@@ -58,7 +58,7 @@ pub enum Condition {
 impl Health {
     /// The health of the component of this name.
     pub fn new(component: &str) -> Self {
-        let state = State {
+        let state = HealthState {
             condition: Condition::Starting,
             warning: None,
             trouble: None,
@@ -156,12 +156,12 @@ impl Health {
         &self.0.component
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HealthState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl HealthState {
     /// Whether one more change may be logged now; it counts as logged then.
     fn may_log_change(&mut self, now: Instant) -> bool {
         if now.duration_since(self.changes.0) >= LOG_INTERVAL {

@@ -11,7 +11,7 @@ mod user_event;
 use senseops_core::Event;
 use serde::Deserialize;
 
-use self::table::{Table, Wanted};
+use self::table::{PointTable, Wanted};
 use crate::{Naming, Point, default_form};
 
 /// Makes points of events.
@@ -37,7 +37,7 @@ pub struct IncludedDocs {
 }
 
 /// The kinds that Butler SOS has names for.
-const TABLES: &[Table] = &[user_event::TABLE, health::TABLE];
+const TABLES: &[PointTable] = &[user_event::TABLE, health::TABLE];
 
 impl InfluxDialect {
     /// Hands each point of the event to `write`. There may be several, or none when the event has no usable field.

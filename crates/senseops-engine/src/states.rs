@@ -30,17 +30,17 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Where the components of a pipeline remember things. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct States {
-    directory: Option<Shared>,
+    directory: Option<SharedDirectory>,
     /// Of components that ran already, so that what is in memory only outlives their rebuilding.
     known: Arc<Mutex<HashMap<String, ComponentState>>>,
 }
 
 /// The directory of all components; `None` once it is left to another pipeline.
-type Shared = Arc<Mutex<Option<OwnedDirectory>>>;
+type SharedDirectory = Arc<Mutex<Option<OwnedDirectory>>>;
 
 /// The directory of one component.
 struct OnDisk {
-    all: Shared,
+    all: SharedDirectory,
     path: PathBuf,
     /// Held by whoever works with the files, on the thread that waits for the disk.
     busy: Arc<tokio::sync::Mutex<()>>,

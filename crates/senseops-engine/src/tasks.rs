@@ -18,11 +18,11 @@ pub(crate) struct Tasks {
     running: JoinSet<()>,
     names: Vec<(Id, String, AbortHandle)>,
     /// Those that ended while others were waited for.
-    ended: Vec<Ended>,
+    ended: Vec<EndedTask>,
 }
 
 /// The name of a task that has ended, and why if it panicked.
-type Ended = (String, Option<String>);
+type EndedTask = (String, Option<String>);
 
 impl Tasks {
     pub(crate) fn spawn(&mut self, name: String, work: impl Future<Output = ()> + Send + 'static) {
@@ -35,7 +35,7 @@ impl Tasks {
     }
 
     /// A task that has ended. Without tasks, never. Nothing is lost if the future is dropped.
-    pub(crate) async fn next_ended(&mut self) -> Ended {
+    pub(crate) async fn next_ended(&mut self) -> EndedTask {
         if let Some(ended) = self.ended.pop() {
             return ended;
         }
@@ -74,7 +74,7 @@ impl Tasks {
         std::mem::take(&mut self.names).into_iter().map(|(_, name, _)| name).collect()
     }
 
-    fn named(&mut self, ended: Result<(Id, ()), JoinError>) -> Ended {
+    fn named(&mut self, ended: Result<(Id, ()), JoinError>) -> EndedTask {
         match ended {
             Ok((id, ())) => (self.take_name(id), None),
             Err(error) => {
@@ -89,7 +89,7 @@ impl Tasks {
     }
 }
 
-fn warn_if_badly((component, error): &Ended) {
+fn warn_if_badly((component, error): &EndedTask) {
     if let Some(error) = error {
         warn!(component, error, "component task ended badly");
     }

@@ -171,16 +171,16 @@ pub(crate) fn health(body: &[u8], names: &AppNames) -> Result<Health, Unreadable
             Category::Syntax | Category::Io => Unreadable::Malformed(spot),
         }
     })?;
-    let reader = Reader { names: (!names.is_empty()).then_some(names), skipped: Vec::new() };
+    let reader = DocumentReader { names: (!names.is_empty()).then_some(names), skipped: Vec::new() };
     reader.read(&document)
 }
 
-struct Reader<'a> {
+struct DocumentReader<'a> {
     names: Option<&'a AppNames>,
     skipped: Vec<Skipped>,
 }
 
-impl Reader<'_> {
+impl DocumentReader<'_> {
     fn read(mut self, document: &Object<'_>) -> Result<Health, Unreadable> {
         let mut fields = Fields::with_capacity(3 + GROUPS.len());
         self.leaf(Ok(document), &VERSION, &mut fields);

@@ -17,10 +17,10 @@ pub struct UserPattern {
 /// A text in which `*` stands for any text and `?` for one character. Case does not matter, as in Windows.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
-pub struct Pattern(Vec<Part>);
+pub struct Pattern(Vec<Symbol>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum Symbol {
     AnyText,
     AnyCharacter,
     Character(char),
@@ -39,10 +39,10 @@ impl Pattern {
         let mut parts = self.0.as_slice();
         let mut rest = text.chars();
         // Where to go on after the latest `*` has taken one character more.
-        let mut retry: Option<(&[Part], Chars<'_>)> = None;
+        let mut retry: Option<(&[Symbol], Chars<'_>)> = None;
         loop {
             match (parts.split_first(), rest.clone().next()) {
-                (Some((Part::AnyText, after)), _) => {
+                (Some((Symbol::AnyText, after)), _) => {
                     retry = Some((after, rest.clone()));
                     parts = after;
                 }
@@ -63,7 +63,7 @@ impl Pattern {
     }
 }
 
-impl Part {
+impl Symbol {
     fn takes(self, character: char) -> bool {
         match self {
             Self::AnyText | Self::AnyCharacter => true,
@@ -75,9 +75,9 @@ impl Part {
 impl From<&str> for Pattern {
     fn from(text: &str) -> Self {
         let part = |character| match character {
-            '*' => Part::AnyText,
-            '?' => Part::AnyCharacter,
-            _ => Part::Character(character),
+            '*' => Symbol::AnyText,
+            '?' => Symbol::AnyCharacter,
+            _ => Symbol::Character(character),
         };
         Self(text.chars().map(part).collect())
     }

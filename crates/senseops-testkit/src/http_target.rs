@@ -37,7 +37,7 @@ const RESERVE_EVERY: Duration = Duration::from_millis(2);
 pub struct HttpTarget {
     address: SocketAddr,
     script: Arc<Script>,
-    state: Mutex<State>,
+    state: Mutex<TargetState>,
 }
 
 /// A request that has arrived.
@@ -74,7 +74,7 @@ struct Script {
     requests: watch::Sender<Vec<Recorded>>,
 }
 
-enum State {
+enum TargetState {
     Up {
         trigger: ShutdownTrigger,
         tasks: JoinSet<()>,
@@ -110,7 +110,11 @@ impl HttpTarget {
             requests: watch::Sender::default(),
         };
         let address = reserved.local_addr()?;
-        Ok(Self { address, script: Arc::new(script), state: Mutex::new(State::Down { _reserved: reserved }) })
+        Ok(Self {
+            address,
+            script: Arc::new(script),
+            state: Mutex::new(TargetState::Down { _reserved: reserved }),
+        })
     }
 
     /// Where it listens.
@@ -166,13 +170,13 @@ impl HttpTarget {
     /// # Errors
     /// When the port cannot be kept for [`start_again`](Self::start_again).
     pub async fn stop(&self) -> io::Result<()> {
-        let before = std::mem::replace(&mut *self.state(), State::Gone);
-        if let State::Up { trigger, mut tasks } = before {
+        let before = std::mem::replace(&mut *self.state(), TargetState::Gone);
+        if let TargetState::Up { trigger, mut tasks } = before {
             trigger.request();
             while tasks.join_next().await.is_some() {}
         }
         let reserved = reserve_again(self.address).await?;
-        *self.state() = State::Down { _reserved: reserved };
+        *self.state() = TargetState::Down { _reserved: reserved };
         Ok(())
     }
 
@@ -183,23 +187,23 @@ impl HttpTarget {
     #[expect(clippy::unused_async, reason = "listening needs a runtime")]
     pub async fn start_again(&self) -> io::Result<()> {
         let mut state = self.state();
-        let socket = match std::mem::replace(&mut *state, State::Gone) {
-            up @ State::Up { .. } => {
+        let socket = match std::mem::replace(&mut *state, TargetState::Gone) {
+            up @ TargetState::Up { .. } => {
                 *state = up;
                 return Ok(());
             }
-            State::Down { _reserved: reserved } => reserved,
-            State::Gone => bound(self.address)?,
+            TargetState::Down { _reserved: reserved } => reserved,
+            TargetState::Gone => bound(self.address)?,
         };
         let listener = socket.listen(1024)?;
         let trigger = ShutdownTrigger::default();
         let mut tasks = JoinSet::new();
         tasks.spawn(serve::until(trigger.shutdown(), listener, Arc::clone(&self.script)));
-        *state = State::Up { trigger, tasks };
+        *state = TargetState::Up { trigger, tasks };
         Ok(())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, TargetState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,11 +2,11 @@
 
 use senseops_qlik::kinds::{self, engine_health as health, server};
 
-use super::table::{Content, Docs, Field, Measurement, Table, Text};
+use super::table::{Content, Docs, Field, Measurement, PointTable, Text};
 use crate::naming::Generation;
 use crate::naming::Generation::{Nine, Two};
 
-pub(super) const TABLE: Table = Table {
+pub(super) const TABLE: PointTable = PointTable {
     kind: health::KIND,
     // Version 2 knew a server only by the name in its configuration, and called that the host.
     labels_until: (Two, &[(server::HOST, None), (server::NAME, Some("host")), (server::DESCRIPTION, None)]),

@@ -10,7 +10,7 @@ use crate::naming::Generation;
 use crate::{FieldValue, Point, derive};
 
 /// What one kind of event becomes.
-pub(super) struct Table {
+pub(super) struct PointTable {
     pub(super) kind: Kind,
     /// What becomes of labels, up to a generation: another name for the tag, or no tag. All others become tags.
     pub(super) labels_until: (Generation, &'static [(&'static str, Option<&'static str>)]),
@@ -91,7 +91,7 @@ struct Row<'e> {
     wanted: Wanted,
 }
 
-impl Table {
+impl PointTable {
     /// Hands each point of the event to `write`.
     pub(super) fn points<'e>(
         &self,

@@ -5,11 +5,11 @@
 
 use senseops_qlik::kinds::user_event;
 
-use super::table::{Content, Field, Measurement, Table, Tag, Text};
+use super::table::{Content, Field, Measurement, PointTable, Tag, Text};
 use crate::naming::Generation;
 use crate::naming::Generation::{Newest, Two};
 
-pub(super) const TABLE: Table = Table {
+pub(super) const TABLE: PointTable = PointTable {
     kind: user_event::KIND,
     labels_until: (Two, &[]),
     tags: &[

@@ -37,11 +37,11 @@ pub(crate) struct Deliver {
 pub(crate) struct Abandoned;
 
 /// One batch on its way.
-struct Delivery<'a> {
+struct BatchDelivery<'a> {
     deliver: &'a Deliver,
     drain: &'a Shutdown,
     /// What is still to be written, the first part on top.
-    parts: Vec<Part>,
+    parts: Vec<Portion>,
     between_writes: Backoff,
     between_restarts: Backoff,
     /// Whether something was written since the sink last panicked.
@@ -50,7 +50,7 @@ struct Delivery<'a> {
 }
 
 /// Events that are written together.
-struct Part {
+struct Portion {
     batch: Batch,
     panics: u32,
 }
@@ -89,10 +89,10 @@ impl Deliver {
     /// Returns once every event of the batch is either at the target or refused for good. While draining, a target that
     /// fails is not waited for if the events are kept on disk.
     pub(crate) async fn batch(&self, batch: Batch, drain: &Shutdown) -> Result<(), Abandoned> {
-        let delivery = Delivery {
+        let delivery = BatchDelivery {
             deliver: self,
             drain,
-            parts: vec![Part { batch, panics: 0 }],
+            parts: vec![Portion { batch, panics: 0 }],
             between_writes: Backoff::new(self.retry.initial.get(), self.retry.max.get()),
             between_restarts: Backoff::new(FIRST_RESTART, LONGEST_RESTART),
             is_sink_proven: false,
@@ -102,7 +102,7 @@ impl Deliver {
     }
 }
 
-impl Delivery<'_> {
+impl BatchDelivery<'_> {
     async fn run(mut self) -> Result<(), Abandoned> {
         while let Some(part) = self.parts.pop() {
             if part.batch.is_empty() {
@@ -197,7 +197,7 @@ impl Delivery<'_> {
     fn halve(&mut self, batch: &Batch, cause: &str) {
         if batch.len() > 1 {
             let (first, second) = batch.halves();
-            self.parts.extend([second, first].map(|batch| Part { batch, panics: 0 }));
+            self.parts.extend([second, first].map(|batch| Portion { batch, panics: 0 }));
         } else {
             self.refuse(batch, vec![Rejection { index: 0, reason: cause.to_owned() }]);
             // It answers, so it works.
@@ -228,11 +228,11 @@ impl Delivery<'_> {
         } else {
             self.pause(&sink, pause, "the target took nothing of the batch").await?;
         }
-        self.parts.push(Part { batch: batch.select(retry), panics: 0 });
+        self.parts.push(Portion { batch: batch.select(retry), panics: 0 });
         Ok(())
     }
 
-    async fn panicked(&mut self, mut part: Part, sink: &Instance, text: String) {
+    async fn panicked(&mut self, mut part: Portion, sink: &Instance, text: String) {
         part.panics += 1;
         let is_single = part.batch.len() == 1;
         if is_single && (self.is_sink_proven || part.panics >= PANICS_PER_EVENT) {

@@ -24,12 +24,12 @@ const MAX_DISK_BYTES: u64 = MAX_BYTES / 4 * 5;
 
 /// What happens when there is no room.
 #[derive(Clone, Copy)]
-enum Overflow {
+enum WhenFull {
     DropOldest,
     Block,
 }
 
-impl Overflow {
+impl WhenFull {
     fn name(self) -> &'static str {
         match self {
             Self::DropOldest => "drop_oldest",
@@ -50,7 +50,7 @@ impl Overflow {
 pub(super) async fn drop_oldest(lab: &Lab) -> Result<Account, BoxError> {
     let scene = Scene::new()?;
     let pipeline = scene.on_disk(&format!("max_bytes: {MAX_MIB}MiB"));
-    let mut account = outage(lab, &scene, &pipeline, Overflow::DropOldest).await?;
+    let mut account = outage(lab, &scene, &pipeline, WhenFull::DropOldest).await?;
     account.demand(account.counted > 0, || "nothing overflowed".into());
     Ok(account)
 }
@@ -59,7 +59,7 @@ pub(super) async fn drop_oldest(lab: &Lab) -> Result<Account, BoxError> {
 pub(super) async fn block(lab: &Lab) -> Result<Account, BoxError> {
     let scene = Scene::new()?;
     let pipeline = scene.on_disk(&format!("max_bytes: {MAX_MIB}MiB"));
-    let mut account = outage(lab, &scene, &pipeline, Overflow::Block).await?;
+    let mut account = outage(lab, &scene, &pipeline, WhenFull::Block).await?;
     account.demand_all();
     Ok(account)
 }
@@ -67,12 +67,12 @@ pub(super) async fn block(lab: &Lab) -> Result<Account, BoxError> {
 /// The same as on disk, in memory.
 pub(super) async fn in_memory(lab: &Lab) -> Result<Account, BoxError> {
     let pipeline = format!("pipeline: {{ shutdown_timeout: 10m, journal: {{ max_bytes: {MAX_MIB}MiB }} }}\n");
-    let mut account = outage(lab, &Scene::new()?, &pipeline, Overflow::DropOldest).await?;
+    let mut account = outage(lab, &Scene::new()?, &pipeline, WhenFull::DropOldest).await?;
     account.demand(account.counted > 0, || "nothing overflowed".into());
     Ok(account)
 }
 
-async fn outage(lab: &Lab, scene: &Scene, pipeline: &str, overflow: Overflow) -> Result<Account, BoxError> {
+async fn outage(lab: &Lab, scene: &Scene, pipeline: &str, overflow: WhenFull) -> Result<Account, BoxError> {
     let target = Target::start().await?;
     let sink = influx(&target.url(), "", &format!(", overflow: {}", overflow.name()));
     let sos = scene.start(&lab.chaos, &(pipeline.to_owned() + &numbered(RATE, PADDING) + &sink))?;

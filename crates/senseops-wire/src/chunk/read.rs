@@ -45,7 +45,7 @@ pub enum DecodeError {
 /// # Errors
 /// When they are none that was ever written.
 pub fn decode(bytes: &[u8]) -> Result<Chunk, DecodeError> {
-    let mut reader = Reader::default();
+    let mut reader = ChunkReader::default();
     let (mut source, mut target) = ("", None);
     let (mut label_sets, mut events) = (Vec::new(), Vec::new());
     for field in fields(bytes) {
@@ -67,13 +67,13 @@ pub fn decode(bytes: &[u8]) -> Result<Chunk, DecodeError> {
 }
 
 #[derive(Default)]
-struct Reader {
+struct ChunkReader {
     kinds: Vec<Kind>,
     names: Vec<Name>,
     label_sets: Vec<Arc<LabelSet>>,
 }
 
-impl Reader {
+impl ChunkReader {
     fn label_set(&self, message: &[u8]) -> Result<Arc<LabelSet>, DecodeError> {
         let mut set = LabelSet::default();
         for field in fields(message) {

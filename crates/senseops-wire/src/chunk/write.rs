@@ -15,7 +15,7 @@ const EVENT_BYTES: usize = 256;
 
 /// Appends the chunk to `out`.
 pub fn encode(chunk: &Chunk, out: &mut Vec<u8>) {
-    let mut writer = Writer::default();
+    let mut writer = ChunkWriter::default();
     // What events refer to stands before them, and is known after them.
     let mut events = Vec::with_capacity(EVENT_BYTES * chunk.events.len());
     for event in &*chunk.events {
@@ -33,7 +33,7 @@ pub fn encode(chunk: &Chunk, out: &mut Vec<u8>) {
 
 /// The kinds of the events in the chunk, each once.
 pub fn kinds(chunk: &Chunk) -> Vec<&str> {
-    let mut kinds = Table::default();
+    let mut kinds = Interned::default();
     for event in &*chunk.events {
         kinds.index(event.kind.as_str());
     }
@@ -41,29 +41,29 @@ pub fn kinds(chunk: &Chunk) -> Vec<&str> {
 }
 
 /// Things that are written once and referred to by their place.
-struct Table<K> {
+struct Interned<K> {
     keys: Vec<K>,
     places: HashMap<K, usize>,
     last: usize,
 }
 
 #[derive(Default)]
-struct Writer<'a> {
-    kinds: Table<&'a str>,
-    names: Table<&'a str>,
+struct ChunkWriter<'a> {
+    kinds: Interned<&'a str>,
+    names: Interned<&'a str>,
     /// Label sets by their address: events of one origin share theirs.
-    addresses: Table<usize>,
+    addresses: Interned<usize>,
     /// Those that were met, as they are written.
     label_sets: Vec<u8>,
 }
 
-impl<K> Default for Table<K> {
+impl<K> Default for Interned<K> {
     fn default() -> Self {
         Self { keys: Vec::new(), places: HashMap::new(), last: 0 }
     }
 }
 
-impl<K: Copy + Eq + Hash> Table<K> {
+impl<K: Copy + Eq + Hash> Interned<K> {
     fn index(&mut self, key: K) -> u64 {
         // Events that follow each other mostly have the same fields in the same order.
         let guesses = [self.last, self.last + 1];
@@ -78,7 +78,7 @@ impl<K: Copy + Eq + Hash> Table<K> {
     }
 }
 
-impl<'a> Writer<'a> {
+impl<'a> ChunkWriter<'a> {
     fn event(&mut self, event: &'a Event, out: &mut Vec<u8>) {
         let [high, low] = halves(event.id.to_bytes());
         put_fixed_unless_zero(out, number::ID_HIGH, high);
