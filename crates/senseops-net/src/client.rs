@@ -9,8 +9,9 @@ use reqwest::{Client, IntoUrl, RequestBuilder};
 use senseops_core::{BuildError, Files};
 use url::Url;
 
+use crate::explain::{Setup, explain_request};
 use crate::names::SystemNames;
-use crate::{Failure, TlsSettings, explain};
+use crate::{Failure, TlsSettings};
 
 /// The longest that connecting may take, looking up the name and TLS included. Whoever waits longer for an answer,
 /// such as a sink, still wants to know soon that nobody is there.
@@ -26,16 +27,6 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct HttpClient {
     client: Client,
     setup: Arc<Setup>,
-}
-
-/// What has to be known to explain a failure.
-#[derive(Debug)]
-pub(crate) struct Setup {
-    pub(crate) tls: TlsSettings,
-    /// The longest that an exchange may take.
-    pub(crate) timeout: Duration,
-    /// The longest that connecting may take, TLS included.
-    pub(crate) connect_timeout: Duration,
 }
 
 /// Limits for the parts of an exchange.
@@ -104,7 +95,7 @@ impl HttpClient {
 
     /// Why a request to `url` failed, and what to do about it.
     pub fn explain(&self, url: &Url, error: &reqwest::Error) -> Failure {
-        explain::explain_request(&self.setup, url, error)
+        explain_request(&self.setup, url, error)
     }
 }
 

@@ -11,6 +11,7 @@
 use std::error::Error;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use rustls::pki_types::{InvalidDnsNameError, UnixTime};
 use rustls::{AlertDescription, CertificateError};
@@ -19,7 +20,6 @@ use url::Url;
 
 use crate::TlsSettings;
 use crate::answer::{excerpt, excerpt_of};
-use crate::client::Setup;
 use crate::failure::{Failure, Reason, origin_of};
 use crate::names::LookupError;
 
@@ -27,6 +27,16 @@ use crate::names::LookupError;
 const MAX_NAMES: usize = 5;
 /// How much of each. No host name is longer.
 const MAX_NAME_CHARS: usize = 253;
+
+/// What has to be known to explain a failure.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) tls: TlsSettings,
+    /// The longest that an exchange may take.
+    pub(crate) timeout: Duration,
+    /// The longest that connecting may take, TLS included.
+    pub(crate) connect_timeout: Duration,
+}
 
 /// Why a request to `url` failed, and what to do about it.
 pub(crate) fn explain_request(setup: &Setup, url: &Url, error: &reqwest::Error) -> Failure {
