@@ -8,16 +8,15 @@ use senseops_core::{Planned, Plugin};
 
 use crate::key_path::KeyPath;
 use crate::read::{Reader, Table};
-use crate::registry::Role;
 
-/// Reads the table of a component as the plugin's own struct, and plans it.
+/// Reads the table of a component as the plugin's own struct, and plans it. The engine has read `engine_keys`.
 pub(crate) fn plan_component<P: Plugin>(
     reader: &mut Reader<'_>,
     path: &KeyPath,
     table: Table,
-    role: Role,
+    engine_keys: &'static [&'static str],
 ) -> Option<Vec<Planned<P::Component>>> {
-    let config: P = reader.read(path, Value::Dict(Tag::Default, table), role.engine_keys())?;
+    let config: P = reader.read(path, Value::Dict(Tag::Default, table), engine_keys)?;
     let warnings = config.warnings();
     note_warnings(reader, path, warnings);
     let components = match config.plan() {

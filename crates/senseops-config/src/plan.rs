@@ -115,7 +115,7 @@ fn plan_sinks(registry: &Registry, section: Value, reader: &mut Reader<'_>) -> V
 
 /// What the plugin makes of the rest of the table, unless it is switched off.
 fn planned<T>(entry: &Entry<T>, component: Component, reader: &mut Reader<'_>) -> Option<Vec<Planned<T>>> {
-    let planned = (entry.plan)(reader, &component.path, component.table, entry.plugin.role);
+    let planned = (entry.plan)(reader, &component.path, component.table, entry.plugin.role.engine_keys());
     planned.filter(|_| component.enabled)
 }
 

@@ -63,8 +63,10 @@ pub(crate) struct Entry<T> {
     pub(crate) plan: PlanTable<T>,
 }
 
-/// Reads a component's table as the plugin's own struct and plans it. Problems go to the reader.
-pub(crate) type PlanTable<T> = fn(&mut Reader<'_>, &KeyPath, Table, Role) -> Option<Vec<Planned<T>>>;
+/// Reads a component's table as the plugin's own struct and plans it; the engine has read these keys of it. Problems go
+/// to the reader.
+pub(crate) type PlanTable<T> =
+    fn(&mut Reader<'_>, &KeyPath, Table, &'static [&'static str]) -> Option<Vec<Planned<T>>>;
 
 impl Registry {
     /// A registry without plugins.
