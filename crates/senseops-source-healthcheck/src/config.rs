@@ -7,6 +7,7 @@ use senseops_core::{Build, BuildError, LabelSet, PlanError, Planned, Plugin, Sch
 use senseops_net::{Endpoint, Headers, Protocol, TlsSettings};
 use serde::Deserialize;
 
+use crate::poll::Poller;
 use crate::server::Server;
 
 /// `sources.healthcheck.<name>`: Sense servers whose engine is polled.
@@ -143,7 +144,8 @@ impl Plugin for HealthcheckConfig {
             ));
         };
         let schedule = Schedule { interval: self.interval, timeout: self.timeout };
-        Server::new(server.clone(), &self.tls, &self.headers).polled(schedule, build).await
+        let server = Server::new(server.clone(), &self.tls, &self.headers);
+        Poller::source(server, schedule, build).await
     }
 
     fn plan(mut self) -> Result<Vec<Planned<Box<dyn Source>>>, PlanError> {

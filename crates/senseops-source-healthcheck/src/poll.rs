@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use senseops_core::settings::Span;
 use senseops_core::{
-    Body, BoxError, Build, Event, Fields, Gather, GatherError, Kind, Level, State, async_trait,
+    Body, BoxError, Build, BuildError, Event, Fields, Gather, GatherError, Kind, Level, Periodic, Schedule,
+    Source, State, async_trait,
 };
 use senseops_net::{
     BodyError, Failure, HttpClient, Reason, Response, StatusCode, excerpt, header, origin_of, read_limited,
@@ -41,14 +43,20 @@ struct Polled {
 }
 
 impl Poller {
-    pub(crate) fn new(
+    /// A source that polls this server.
+    pub(crate) async fn source(
         server: Server,
-        client: HttpClient,
-        names: Arc<AppNames>,
+        schedule: Schedule,
         build: Build,
-        timeout: Duration,
-    ) -> Self {
-        Self { server, client, names, build, timeout }
+    ) -> Result<Box<dyn Source>, BuildError> {
+        let timeout = schedule.timeout;
+        let client = server.client(timeout, &build.files).await?;
+        let names = build.shared.get::<AppNames>();
+        let poller = Self { server, client, names, build, timeout: timeout.get() };
+        // A poll ends in time by itself and then says why; this is for what nobody thought of.
+        let millis = u64::try_from(timeout.get().as_millis()).unwrap_or(u64::MAX);
+        let timeout = Span::from_millis(millis.saturating_add(1000));
+        Ok(Box::new(Periodic::new(poller, Schedule { timeout, ..schedule })))
     }
 
     async fn poll(&self) -> Polled {

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use senseops_core::settings::Span;
-use senseops_core::{Build, BuildError, Files, LabelSet, Periodic, Schedule, Source};
+use senseops_core::{BuildError, Files, LabelSet};
 use senseops_net::{HeaderMap, HeaderValue, Headers, HttpClient, TlsSettings, Url, header};
-use senseops_qlik::AppNames;
 use senseops_qlik::kinds::server;
 
 use crate::ServerConfig;
-use crate::poll::Poller;
 
 /// What is known about a server before it is polled.
 #[derive(Debug)]
@@ -46,29 +44,18 @@ impl Server {
         }
     }
 
-    async fn client(&self, timeout: Span, files: &Files) -> Result<HttpClient, BuildError> {
+    /// A client for requests to it.
+    pub(crate) async fn client(&self, timeout: Span, files: &Files) -> Result<HttpClient, BuildError> {
+        self.open_client(timeout, files).await.map_err(|error| self.own.locate(error))
+    }
+
+    async fn open_client(&self, timeout: Span, files: &Files) -> Result<HttpClient, BuildError> {
         let mut headers = HeaderMap::from_iter([
             (header::ACCEPT, HeaderValue::from_static("application/json")),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ]);
         headers.extend(self.headers.resolve("headers", files).await?);
         HttpClient::new(&self.tls, "tls", timeout.get(), headers, files).await
-    }
-
-    /// A source that polls it.
-    pub(crate) async fn polled(
-        self,
-        schedule: Schedule,
-        build: Build,
-    ) -> Result<Box<dyn Source>, BuildError> {
-        let timeout = schedule.timeout;
-        let client = self.client(timeout, &build.files).await.map_err(|error| self.own.locate(error))?;
-        let names = build.shared.get::<AppNames>();
-        let poller = Poller::new(self, client, names, build, timeout.get());
-        // A poll ends in time by itself and then says why; this is for what nobody thought of.
-        let millis = u64::try_from(timeout.get().as_millis()).unwrap_or(u64::MAX);
-        let timeout = Span::from_millis(millis.saturating_add(1000));
-        Ok(Box::new(Periodic::new(poller, Schedule { timeout, ..schedule })))
     }
 }
 
