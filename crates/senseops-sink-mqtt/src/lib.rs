@@ -35,6 +35,7 @@ mod settings;
 mod sink;
 mod suspicion;
 mod task;
+mod traffic;
 
 pub use config::{MqttConfig, Qos};
 pub use settings::{ClientId, InFlight, KeepAlive, Mqtt, PacketSize};

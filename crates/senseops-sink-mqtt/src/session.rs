@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use crate::broker::ONLINE;
 use crate::explain::{End, Lost};
 use crate::link::Link;
-use crate::task::{Closed, Command, Task};
+use crate::traffic::{Closed, Order, Traffic};
 
 /// The number of the birth message; those of others are below.
 const BIRTH_ID: u16 = u16::MAX;
@@ -20,7 +20,7 @@ const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(10), Duration::f
 
 /// One connection, from the greeting to its loss.
 pub(crate) struct Session<'t> {
-    task: &'t mut Task,
+    traffic: &'t mut Traffic,
     link: Link,
     /// Whether the broker has answered something since it let us in.
     is_proven: bool,
@@ -35,10 +35,10 @@ pub(crate) struct Session<'t> {
 }
 
 impl<'t> Session<'t> {
-    pub(crate) fn new(task: &'t mut Task, link: Link) -> Self {
+    pub(crate) fn new(traffic: &'t mut Traffic, link: Link) -> Self {
         let now = Instant::now();
         Self {
-            task,
+            traffic,
             link,
             is_proven: false,
             last_sent: now,
@@ -54,7 +54,7 @@ impl<'t> Session<'t> {
         match self.serve().await {
             Ok(reply) => {
                 // Whoever is gone before that gets our last will published, which says the same.
-                drop(self.link.leave(&self.task.broker).await);
+                drop(self.link.leave(&self.traffic.broker).await);
                 drop(reply);
                 Ok(Closed)
             }
@@ -69,24 +69,24 @@ impl<'t> Session<'t> {
     /// Gives whom to tell that we have left.
     async fn serve(&mut self) -> Result<Option<oneshot::Sender<()>>, Lost> {
         self.greet().await?;
-        let broker = &self.task.broker;
+        let broker = &self.traffic.broker;
         let mut looks =
             interval((broker.timeout.min(broker.keep_alive) / 8).clamp(LOOK_EVERY.0, LOOK_EVERY.1));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.send_waiting().await?;
-            let Self { task, link, .. } = self;
+            let Self { traffic, link, .. } = self;
             tokio::select! {
                 // A lost connection should be noticed before more is sent over it.
                 biased;
-                packet = link.receive(&task.broker) => {
+                packet = link.receive(&traffic.broker) => {
                     let packet = packet?;
                     self.received(&packet);
                     self.receive_more()?;
                 }
-                command = task.queue.recv(), if task.outbox.has_room() => match command {
-                    Some(Command::Publish(job)) => task.outbox.push(job),
-                    Some(Command::Leave(reply)) => return Ok(Some(reply)),
+                order = traffic.queue.recv(), if traffic.outbox.has_room() => match order {
+                    Some(Order::Publish(job)) => traffic.outbox.push(job),
+                    Some(Order::Leave(reply)) => return Ok(Some(reply)),
                     None => return Ok(None),
                 },
                 now = looks.tick() => self.look(now).await?,
@@ -97,12 +97,12 @@ impl<'t> Session<'t> {
     /// Tells everybody that we are there. After a break, something must be answered before messages go out, so that
     /// the broker is known to work.
     async fn greet(&mut self) -> Result<(), Lost> {
-        if let Some(topic) = &self.task.broker.status {
+        if let Some(topic) = &self.traffic.broker.status {
             let mut birth = Publish::new(topic, QoS::AtLeastOnce, ONLINE);
             (birth.retain, birth.pkid) = (true, BIRTH_ID);
             self.owes_birth = true;
             self.send_now(Packet::Publish(birth)).await
-        } else if self.task.suspicion.is_fresh() {
+        } else if self.traffic.suspicion.is_fresh() {
             self.ping().await
         } else {
             Ok(())
@@ -116,8 +116,8 @@ impl<'t> Session<'t> {
     }
 
     async fn send_now(&mut self, packet: Packet) -> Result<(), Lost> {
-        let Self { task, link, .. } = self;
-        let broker = &task.broker;
+        let Self { traffic, link, .. } = self;
+        let broker = &traffic.broker;
         let send = async {
             link.send(packet, broker).await?;
             link.flush(broker).await
@@ -129,14 +129,14 @@ impl<'t> Session<'t> {
 
     /// Sends what waits, as far as the window is open.
     async fn send_waiting(&mut self) -> Result<(), Lost> {
-        if self.task.suspicion.is_fresh() && !self.is_proven {
+        if self.traffic.suspicion.is_fresh() && !self.is_proven {
             return Ok(());
         }
         loop {
-            let Self { task, link, .. } = self;
-            let limit = task.broker.timeout;
-            let sent = timeout(limit, send_chunk(task, link)).await;
-            if sent.unwrap_or_else(|_elapsed| Err(self.task.broker.silent()))? == 0 {
+            let Self { traffic, link, .. } = self;
+            let limit = traffic.broker.timeout;
+            let sent = timeout(limit, send_chunk(traffic, link)).await;
+            if sent.unwrap_or_else(|_elapsed| Err(self.traffic.broker.silent()))? == 0 {
                 return Ok(());
             }
             self.sent();
@@ -151,17 +151,17 @@ impl<'t> Session<'t> {
     }
 
     fn owes_acknowledgement(&self) -> bool {
-        self.owes_birth || self.task.outbox.in_flight() > 0
+        self.owes_birth || self.traffic.outbox.in_flight() > 0
     }
 
     /// Takes what has come besides, without waiting.
     fn receive_more(&mut self) -> Result<(), Lost> {
         loop {
-            let Self { task, link, .. } = self;
-            let Some(packet) = link.receive(&task.broker).now_or_never() else { break };
+            let Self { traffic, link, .. } = self;
+            let Some(packet) = link.receive(&traffic.broker).now_or_never() else { break };
             self.received(&packet?);
         }
-        self.task.counters.in_flight.set(self.task.outbox.in_flight() as u64);
+        self.traffic.counters.in_flight.set(self.traffic.outbox.in_flight() as u64);
         Ok(())
     }
 
@@ -173,9 +173,9 @@ impl<'t> Session<'t> {
         if let Packet::PubAck(ack) = packet {
             if ack.pkid == BIRTH_ID {
                 self.owes_birth = false;
-            } else if self.task.outbox.acknowledged(ack.pkid) {
-                self.task.suspicion.acknowledged();
-                self.task.counters.messages.add(1);
+            } else if self.traffic.outbox.acknowledged(ack.pkid) {
+                self.traffic.suspicion.acknowledged();
+                self.traffic.counters.messages.add(1);
             }
             self.unacknowledged = self.owes_acknowledgement().then_some(self.last_heard);
         }
@@ -183,7 +183,7 @@ impl<'t> Session<'t> {
 
     /// Asks whether the broker is there when it was silent for long; gives up when it owes an answer for too long.
     async fn look(&mut self, now: Instant) -> Result<(), Lost> {
-        let broker = &self.task.broker;
+        let broker = &self.traffic.broker;
         let owes = [self.unacknowledged, self.pinged];
         if owes.iter().flatten().any(|since| now.duration_since(*since) >= broker.timeout) {
             return Err(broker.silent());
@@ -197,25 +197,25 @@ impl<'t> Session<'t> {
 
 /// Sends as many messages as may be on the way. Gives how many, so that the next ones can follow: at `QoS` 0 there is
 /// nothing to wait for.
-async fn send_chunk(task: &mut Task, link: &mut Link) -> Result<usize, Lost> {
-    let window = task.suspicion.window();
+async fn send_chunk(traffic: &mut Traffic, link: &mut Link) -> Result<usize, Lost> {
+    let window = traffic.suspicion.window();
     let mut sent = 0;
-    while sent < window && task.outbox.in_flight() < window {
-        let Some(key) = task.outbox.peek() else { break };
-        if task.suspicion.is_guilty(key) {
-            task.outbox.refuse("the broker closes the connection over its message");
+    while sent < window && traffic.outbox.in_flight() < window {
+        let Some(key) = traffic.outbox.peek() else { break };
+        if traffic.suspicion.is_guilty(key) {
+            traffic.outbox.refuse("the broker closes the connection over its message");
             continue;
         }
-        if let Some(publish) = task.outbox.take() {
-            link.send(Packet::Publish(publish), &task.broker).await?;
+        if let Some(publish) = traffic.outbox.take() {
+            link.send(Packet::Publish(publish), &traffic.broker).await?;
             sent += 1;
         }
     }
     if sent > 0 {
-        link.flush(&task.broker).await?;
-        let flushed = task.outbox.flushed();
-        task.counters.messages.add(flushed as u64);
-        task.counters.in_flight.set(task.outbox.in_flight() as u64);
+        link.flush(&traffic.broker).await?;
+        let flushed = traffic.outbox.flushed();
+        traffic.counters.messages.add(flushed as u64);
+        traffic.counters.in_flight.set(traffic.outbox.in_flight() as u64);
     }
     Ok(sent)
 }

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use crate::broker::{Broker, OFFLINE};
 use crate::link::Link;
 use crate::outbox::{Job, Key, Outgoing};
-use crate::task::{Command, Counters, Task};
+use crate::task::Task;
+use crate::traffic::{Counters, Order, Traffic};
 use crate::{MqttConfig, Qos};
 
 /// How many writes wait for the connection's task to take them. The engine has one on the way unless the operator
@@ -29,7 +30,7 @@ struct MqttSink {
     retain: bool,
     max_packet_bytes: usize,
     /// Leads to the background work; it is closed as long as there is none.
-    queue: Mutex<mpsc::Sender<Command>>,
+    queue: Mutex<mpsc::Sender<Order>>,
     /// For the probe, which opens a connection of its own.
     config: MqttConfig,
     build: Build,
@@ -92,7 +93,8 @@ impl Sink for MqttSink {
         let (sender, queue) = mpsc::channel(QUEUE_CAPACITY);
         *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = sender;
         let (broker, counters) = (Arc::clone(&self.broker), self.counters.clone());
-        Some(Box::pin(Task::new(broker, queue, counters, self.build.health.clone()).run()))
+        let traffic = Traffic::new(broker, queue, counters);
+        Some(Box::pin(Task::new(traffic, self.build.health.clone()).run()))
     }
 
     async fn probe(&self) -> Result<Option<String>, BoxError> {
@@ -114,7 +116,7 @@ impl Sink for MqttSink {
                 .map_err(|_elapsed| self.broker.silent().failure)??;
         }
         let (reply, left) = oneshot::channel();
-        if self.queue().send(Command::Leave(reply)).await.is_ok() {
+        if self.queue().send(Order::Leave(reply)).await.is_ok() {
             // The answer is that the sender is dropped.
             drop(timeout(self.broker.timeout, left).await);
         }
@@ -158,13 +160,13 @@ impl MqttSink {
         refused: Vec<Rejection>,
     ) -> Result<(), WriteError> {
         let (job, outcome) = Job::new(messages, events, refused);
-        if self.queue().send(Command::Publish(job)).await.is_err() {
+        if self.queue().send(Order::Publish(job)).await.is_err() {
             return Err(self.is_not_running());
         }
         outcome.await.unwrap_or_else(|_gone| Err(self.is_not_running()))
     }
 
-    fn queue(&self) -> mpsc::Sender<Command> {
+    fn queue(&self) -> mpsc::Sender<Order> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

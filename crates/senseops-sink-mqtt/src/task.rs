@@ -3,77 +3,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use senseops_core::{BoxError, Counter, Gauge, Health};
-use tokio::sync::{mpsc, oneshot};
+use senseops_core::{BoxError, Health};
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::broker::Broker;
 use crate::explain::{End, Lost};
 use crate::link::Link;
-use crate::outbox::{Job, Outbox};
 use crate::session::Session;
-use crate::suspicion::Suspicion;
+use crate::traffic::{Closed, Order, Traffic};
 
 /// How long a broker that is not there is left alone while nobody wants to write, at first and at last. A write makes
 /// us try at once, since the engine knows how long to wait between its writes.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// What the task is told.
-pub(crate) enum Command {
-    /// Send these messages.
-    Publish(Job),
-    /// Take leave and stay away; then this is dropped.
-    Leave(oneshot::Sender<()>),
-}
-
-/// What the task counts.
-#[derive(Clone)]
-pub(crate) struct Counters {
-    /// Messages that the broker has acknowledged, or that were written at `QoS` 0.
-    pub(crate) messages: Counter,
-    /// Messages that were on the way when a connection was lost; their events come again.
-    pub(crate) unacknowledged: Counter,
-    /// Connections after the first.
-    pub(crate) reconnects: Counter,
-    /// Messages on the way now.
-    pub(crate) in_flight: Gauge,
-}
-
-/// The connection and what is to be sent over it.
+/// Keeps a connection open, and sends over it.
 pub(crate) struct Task {
-    pub(crate) broker: Arc<Broker>,
-    pub(crate) queue: mpsc::Receiver<Command>,
-    pub(crate) outbox: Outbox,
-    pub(crate) suspicion: Suspicion,
-    pub(crate) counters: Counters,
+    traffic: Traffic,
     health: Health,
     was_connected: bool,
     /// Whether we have said that there is no connection.
     has_complained: bool,
 }
 
-/// The sink is closed, or gone.
-pub(crate) struct Closed;
-
 impl Task {
-    pub(crate) fn new(
-        broker: Arc<Broker>,
-        queue: mpsc::Receiver<Command>,
-        counters: Counters,
-        health: Health,
-    ) -> Self {
-        let suspicion = Suspicion::new(broker.max_in_flight);
-        Self {
-            broker,
-            queue,
-            outbox: Outbox::new(),
-            suspicion,
-            counters,
-            health,
-            was_connected: false,
-            has_complained: false,
-        }
+    pub(crate) fn new(traffic: Traffic, health: Health) -> Self {
+        Self { traffic, health, was_connected: false, has_complained: false }
     }
 
     /// Keeps the connection and sends what comes, until the sink is closed. Never ends by itself.
@@ -93,7 +47,7 @@ impl Task {
                 Ok(link) => {
                     pause = PAUSES.0;
                     self.connected();
-                    match Session::new(self, link).run().await {
+                    match Session::new(&mut self.traffic, link).run().await {
                         Ok(closed) => return closed,
                         Err(lost) => lost,
                     }
@@ -110,39 +64,39 @@ impl Task {
 
     /// Opens a connection; writes that come meanwhile wait for it.
     async fn open(&mut self) -> Result<Result<Link, Lost>, Closed> {
-        let broker = Arc::clone(&self.broker);
+        let broker = Arc::clone(&self.traffic.broker);
         let mut opening = std::pin::pin!(Link::open(&broker));
         loop {
             tokio::select! {
                 opened = &mut opening => return Ok(opened),
-                command = self.queue.recv(), if self.outbox.has_room() => self.take(command)?,
+                order = self.traffic.queue.recv(), if self.traffic.outbox.has_room() => self.take(order)?,
             }
         }
     }
 
     /// Leaves the broker alone until somebody wants to write.
     async fn rest(&mut self, pause: Duration) -> Result<(), Closed> {
-        match timeout(pause, self.queue.recv()).await {
-            Ok(command) => self.take(command),
+        match timeout(pause, self.traffic.queue.recv()).await {
+            Ok(order) => self.take(order),
             Err(_elapsed) => Ok(()),
         }
     }
 
-    fn take(&mut self, command: Option<Command>) -> Result<(), Closed> {
-        match command {
-            Some(Command::Publish(job)) => {
-                self.outbox.push(job);
+    fn take(&mut self, order: Option<Order>) -> Result<(), Closed> {
+        match order {
+            Some(Order::Publish(job)) => {
+                self.traffic.outbox.push(job);
                 Ok(())
             }
-            Some(Command::Leave(_)) | None => Err(Closed),
+            Some(Order::Leave(_)) | None => Err(Closed),
         }
     }
 
     fn connected(&mut self) {
         if std::mem::replace(&mut self.was_connected, true) {
-            self.counters.reconnects.add(1);
+            self.traffic.counters.reconnects.add(1);
         } else {
-            info!(broker = self.broker.origin, "connected to broker");
+            info!(broker = self.traffic.broker.origin, "connected to broker");
         }
         if std::mem::take(&mut self.has_complained) {
             self.health.ok();
@@ -150,15 +104,15 @@ impl Task {
     }
 
     fn lost(&mut self, lost: &Lost) {
-        let (on_the_way, only) = self.outbox.lost(lost);
+        let (on_the_way, only) = self.traffic.outbox.lost(lost);
         if on_the_way > 0 {
-            self.suspicion.lost();
-            self.counters.unacknowledged.add(on_the_way as u64);
+            self.traffic.suspicion.lost();
+            self.traffic.counters.unacknowledged.add(on_the_way as u64);
         }
         if let Some(key) = only.filter(|_| lost.end == End::HungUp) {
-            self.suspicion.strike(key);
+            self.traffic.suspicion.strike(key);
         }
-        self.counters.in_flight.set(0);
+        self.traffic.counters.in_flight.set(0);
         // Not left to the writes: somebody should know before the first event is in danger.
         self.has_complained = true;
         self.health.failing(lost.failure.to_string());
