@@ -8,6 +8,7 @@ mod decisions;
 mod edges;
 mod manifests;
 mod plugins;
+mod sentences;
 mod sources;
 
 use std::fmt;
@@ -37,6 +38,7 @@ enum Rule {
     ConfigStruct,
     Bound,
     PluginFile,
+    Sentence,
     Generated,
     Version,
     Lints,
@@ -48,7 +50,7 @@ enum Rule {
 
 impl Rule {
     #[cfg(test)]
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::FirstLine,
         Self::Length,
         Self::TableOfContents,
@@ -57,6 +59,7 @@ impl Rule {
         Self::ConfigStruct,
         Self::Bound,
         Self::PluginFile,
+        Self::Sentence,
         Self::Generated,
         Self::Version,
         Self::Lints,
@@ -77,6 +80,7 @@ impl Rule {
             Self::ConfigStruct => ("config-struct", "configuration"),
             Self::Bound => ("bound", "bounds"),
             Self::PluginFile => ("plugin-file", "plugins"),
+            Self::Sentence => ("sentence", "logs"),
             Self::Generated => ("generated", "plugins"),
             Self::Version => ("version", "dependencies"),
             Self::Lints => ("lints", "dependencies"),
@@ -121,6 +125,7 @@ pub(crate) fn findings() -> Result<Vec<Finding>, BoxError> {
     findings.extend(sources::check(&tree));
     findings.extend(bounds::check(&tree));
     findings.extend(plugins::check(&tree));
+    findings.extend(sentences::check(&tree));
     findings.extend(manifests::check(&tree));
     findings.extend(edges::check(&tree, &edges::of_workspace(shell::root())?));
     findings.extend(decisions::check_adrs(&tree));
