@@ -38,7 +38,7 @@ pub trait StateArea: Send + Sync {
     /// What was stored last under this key.
     ///
     /// # Errors
-    /// When that cannot be found out. A value that is damaged is as good as none.
+    /// When that cannot be found out. A damaged value counts as none.
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError>;
 
     /// Replaces what is stored under this key, durably and as a whole: after a crash it is the old value or the new

@@ -62,7 +62,7 @@ pub struct Record {
     pub fields: Fields,
 }
 
-/// The state that a thing is in. Which thing is told by the labels of the event.
+/// The state that a thing is in. The labels of the event say which thing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     /// How bad it is.

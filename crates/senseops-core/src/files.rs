@@ -11,7 +11,7 @@ use crate::Timestamp;
 /// How many files one component may note. It has a handful; the bound keeps a mistake from eating memory.
 pub const MAX_NOTED_FILES: usize = 64;
 
-/// Remembers which files a component was built from, so that it can be built anew when one of them changes: a rotated
+/// Remembers which files a component was built from, so that it can be rebuilt when one of them changes: a rotated
 /// certificate, a repaired password. Whoever reads a file for a component notes it here.
 #[derive(Clone, Debug, Default)]
 pub struct Files(Arc<Mutex<BTreeMap<PathBuf, Noted>>>);

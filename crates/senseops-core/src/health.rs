@@ -28,13 +28,13 @@ struct HealthState {
     /// The warning that stands until the component says that it is well: trouble may hide it, but does not end it.
     warning: Option<String>,
     trouble: Option<Trouble>,
-    /// What kind of trouble the log tells of, until it tells of the recovery.
+    /// What kind of trouble was logged, until the recovery is logged.
     told: Option<Discriminant<Condition>>,
     /// When the changes began that count for the limit, and how many were logged since.
     changes: (Instant, u32),
 }
 
-/// What has gone on since the component was last well, as far as the log tells.
+/// What has gone on since the component was last well, as far as it was logged.
 #[derive(Clone, Copy, Debug)]
 struct Trouble {
     since: Instant,

@@ -119,7 +119,7 @@ impl TryFrom<String> for KindPattern {
 /// For patterns in code; others are parsed.
 ///
 /// # Panics
-/// If it is none, which is a mistake of whoever wrote the code.
+/// If it is not a kind, which is a mistake in the code.
 impl From<&'static str> for KindPattern {
     #[expect(clippy::expect_used, reason = "documented: the text is part of the program")]
     fn from(pattern: &'static str) -> Self {

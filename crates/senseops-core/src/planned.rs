@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use crate::delivery::{Delivery, Only};
 use crate::{Accepts, Batch, Build, BuildError, PlanError, Plugin, Relay, Sink, Source, WriteError};
 
-/// Builds a component. It holds all of the component's configuration, so that [`PartialEq`] tells whether that changed.
+/// Builds a component. It holds all of the component's configuration, so that [`PartialEq`] shows whether that changed.
 /// Every [`Plugin`] is one.
 #[async_trait]
 pub trait Factory<T>: Send + Sync {
@@ -112,7 +112,7 @@ impl<T> Planned<T> {
 }
 
 impl PlannedSink {
-    /// A sink that exists already. It cannot be built anew, so after a panic the same one goes on.
+    /// A sink that exists already. It cannot be rebuilt, so after a panic the same one goes on.
     pub fn ready(sink: Arc<impl Sink + 'static>) -> Self {
         Self::single(Ready(sink))
     }

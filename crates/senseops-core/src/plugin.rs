@@ -26,7 +26,7 @@ pub trait Plugin: DeserializeOwned + PartialEq + Send + Sync + 'static {
     const SAMPLE: &'static str;
 
     /// Opens what the component needs; spawns nothing. Called again after each failure and whenever a file that was
-    /// [noted](Build::files) has changed, so it must read files anew.
+    /// [noted](Build::files) has changed, so it must read files again.
     ///
     /// # Errors
     /// When something that is ours cannot be opened. An origin or target that is down is not an error.

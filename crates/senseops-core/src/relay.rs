@@ -20,7 +20,7 @@ pub trait Relay: Send {
     /// Looks at events, in the order in which they were emitted, and adds what follows from them.
     ///
     /// # Errors
-    /// The engine builds the relay anew and lets it go on at its last snapshot, with a delay that grows while it keeps
+    /// The engine rebuilds the relay and lets it go on at its last snapshot, with a delay that grows while it keeps
     /// failing. So do panics.
     fn observe(&mut self, batch: &Batch, out: &mut Vec<Event>) -> Result<(), RelayError>;
 
@@ -49,7 +49,7 @@ pub trait Relay: Send {
     ///
     /// # Errors
     /// When the snapshot is of no use, for instance because another version made it. The operator is told, and the
-    /// relay begins anew.
+    /// relay starts over.
     fn restore(&mut self, _snapshot: serde_json::Value) -> Result<(), RelayError> {
         Ok(())
     }

@@ -29,7 +29,7 @@ pub trait Sink: Send + Sync {
     async fn write(&self, batch: &Batch) -> Result<(), WriteError>;
 
     /// Work that goes on beside the writes: a listener, or the event loop of a client. The engine runs it once per
-    /// built sink. If it ends, in an error or not, the sink is built anew, with a delay that grows while that goes on.
+    /// built sink. If it ends, in an error or not, the sink is rebuilt, with a delay that grows while that goes on.
     fn background(&self) -> Option<Background> {
         None
     }

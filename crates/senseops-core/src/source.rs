@@ -14,8 +14,8 @@ pub trait Source: Send {
     /// shutdown time.
     ///
     /// # Errors
-    /// The engine builds the source anew and runs it again, with a delay that grows while it keeps failing. So do
-    /// panics, and so does returning `Ok` unasked.
+    /// The engine rebuilds the source and runs it again, with a delay that grows while it keeps failing. So do
+    /// panics, and so does returning `Ok` without being asked to stop.
     async fn run(&mut self, cx: Context) -> Result<(), SourceError>;
 
     /// Tries the origin without emitting, and says in a few words what answered. `None`: nothing to try.

@@ -9,7 +9,7 @@ use senseops_core::{Timestamp, Value};
 /// The prefix of ids of apps that exist for one session only.
 const SESSION_APP: &str = "SessionApp";
 
-/// The name of an app that nobody has told us.
+/// The name of an app that is not known.
 pub(crate) const UNKNOWN_APP: &str = "<unknown app name>";
 
 /// How long an engine has been running, `1040 days, 6h 27m 30s`; empty if `started` is not a time.
@@ -20,8 +20,8 @@ pub(crate) fn uptime(started: &str, now: Timestamp) -> String {
     format!("{days} days, {}h {:02}m {:02}s", hours % 24, minutes % 60, seconds % 60)
 }
 
-/// The time that an engine says in UTC: `20240115T083000.000Z`. As in the original, numbers are told by their places,
-/// and what follows the seconds does not matter.
+/// The time that an engine says in UTC: `20240115T083000.000Z`. As in the original, numbers are recognised by their
+/// places, and what follows the seconds does not matter.
 fn start(text: &str) -> Option<Timestamp> {
     let number = |from: usize, to: usize| {
         let digits = text.get(from..to).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));

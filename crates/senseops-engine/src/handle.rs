@@ -111,8 +111,8 @@ impl Handle {
     }
 
     /// Puts events that were refused into the journal again, each for the sink that refused it: those of one sink, or
-    /// of all that run. They are no dead letters any more then, unless they are refused again. A journal in memory does
-    /// not survive a crash, and so do they not.
+    /// of all that run. They are dead letters no longer, unless they are refused again. With a journal in memory, a
+    /// crash loses them.
     ///
     /// # Errors
     /// When there are none because they are not kept, a file cannot be read or written, or the journal cannot store

@@ -44,7 +44,7 @@ pub enum BodyError {
 ///
 /// | status | outcome | because |
 /// |---|---|---|
-/// | 2xx | `Ok` | written; if the body tells of events that were not, the sink refuses these, and the others never come again |
+/// | 2xx | `Ok` | written; if the body names events that were not, the sink refuses these, and the others never come again |
 /// | 408, 425, 429, 5xx | [`WriteError::Unavailable`] | may pass; `Retry-After` is respected up to ten minutes |
 /// | 401, 403 | [`WriteError::Denied`] | the login is wrong: keep the events, tell the operator, look again slowly |
 /// | 3xx, and what is no status of HTTP | [`WriteError::Denied`] | the address is wrong: the same |

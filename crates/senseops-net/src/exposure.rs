@@ -3,7 +3,7 @@
 use std::fs::Permissions;
 use std::path::Path;
 
-/// Warns if every user of this machine can use the file, once in the life of the process: a component is built anew each
+/// Warns if every user of this machine can use the file, once in the life of the process: a component is rebuilt each
 /// time that something fails.
 #[cfg(unix)]
 pub(crate) fn warn_once(path: &Path, permissions: &Permissions) {

@@ -44,7 +44,7 @@ pub enum Reason {
     Tls,
     /// A web page came instead of data.
     LoginPage,
-    /// An HTTP status that tells of an error.
+    /// An HTTP status that is an error.
     Status,
     /// The answer leads elsewhere.
     Redirect,

@@ -2,7 +2,7 @@
 //!
 //! [`Endpoint`], [`Login`], [`Headers`] and [`TlsSettings`] are what an operator writes; [`HttpClient`] is the only HTTP
 //! client in the tree, with a time limit, without proxies or redirects, and able to explain its failures: [`Failure`] is
-//! one sentence that names the server and says what to do; [`explain`] does the same for connections that are none of
+//! one sentence that names the server and says what to do; [`explain`] does the same for connections other than
 //! HTTP. [`classify`] turns an HTTP answer into what the engine should do with a batch. [`Listener`] is the only HTTP
 //! listener, with optional TLS ([`ServerTls`]) and with [`Limits`] to what a client may take; [`Token`] lets in who may
 //! come. Every file that is read for a component is noted in its [`Files`](senseops_core::Files), and given up after ten

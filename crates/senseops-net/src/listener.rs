@@ -30,7 +30,7 @@ use crate::tls::Terminator;
 /// The pause after the system could not give a connection, which is mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often the certificate files are read anew.
+/// How often the certificate files are read again.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Takes HTTP/1.1 requests at one address, with or without TLS, and hands them to a [`Service`] such as a router of axum.
@@ -45,7 +45,7 @@ pub struct Listener {
     address: SocketAddr,
     tls: Option<Terminator>,
     limits: Limits,
-    /// How often the certificate files are read anew.
+    /// How often the certificate files are read again.
     renewal: Duration,
 }
 
@@ -56,11 +56,12 @@ pub struct Limits {
     pub connections: usize,
     /// The size of a request without its body; 16 KiB. More is answered with 431.
     pub header_size: Size,
-    /// The size of a request body; 1 MiB. The service hears of more when it reads the [`RequestBody`].
+    /// The size of a request body; 1 MiB. For more, the service gets an error when it reads the [`RequestBody`].
     pub body_size: Size,
     /// How long a TLS handshake may take, or the head of a request, or the pause between two requests; 30 s.
     pub head_time: Duration,
-    /// How long a request body may take to arrive; 30 s. The service hears of it when it reads the [`RequestBody`].
+    /// How long a request body may take to arrive; 30 s. After that, the service gets an error when it reads the
+    /// [`RequestBody`].
     pub body_time: Duration,
     /// How long a client may not take what is sent to it; 30 s.
     pub write_time: Duration,
@@ -99,7 +100,7 @@ impl Listener {
     }
 
     /// The same on a socket that listens already, such as a [lease](senseops_core::Leases::tcp), which stays when the
-    /// component is built anew.
+    /// component is rebuilt.
     ///
     /// # Errors
     /// When the socket or a certificate or key cannot be used.

@@ -23,7 +23,7 @@ pub(crate) struct LookupError {
 
 /// Resolves as the system does, one name at a time.
 ///
-/// The system cannot be told to give a look-up up. With a dead name server each of them would hold a thread long after
+/// The system cannot cancel a look-up. With a dead name server each of them would hold a thread long after
 /// nobody waits for it, so the next begins only when the last has ended. A client talks to one server, which is why one
 /// at a time is enough.
 pub(crate) struct SystemNames {

@@ -21,12 +21,12 @@ impl Token {
     pub async fn resolve(secret: &Secret, key: &str, files: &Files) -> Result<Self, BuildError> {
         let token = resolve(secret, key, files).await?;
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(BuildError::at(key, "a token is made of letters, digits and signs, at least one"));
+            return Err(BuildError::at(key, "a token is one or more visible ASCII characters"));
         }
         Ok(Self(token))
     }
 
-    /// Whether a request with these headers presents the token. How long the answer takes tells nothing but the length
+    /// Whether a request with these headers presents the token. How long the answer takes reveals nothing but the length
     /// of the token.
     pub fn admits(&self, headers: &HeaderMap) -> bool {
         let presented = headers.get(AUTHORIZATION).and_then(|value| {
@@ -78,7 +78,7 @@ mod tests {
         for unusable in ["", "two words", "canary\u{e4}"] {
             let error = token(unusable).await.unwrap_err();
             insta::allow_duplicates! {
-                insta::assert_snapshot!(error, @"a token is made of letters, digits and signs, at least one");
+                insta::assert_snapshot!(error, @"a token is one or more visible ASCII characters");
             }
         }
         assert_eq!(format!("{:?}", token("canary").await.unwrap()), "***");

@@ -1,4 +1,4 @@
-//! What all datagrams of Sense's log appenders have in common: fields between `;`, the first of which tells the type.
+//! What all datagrams of Sense's log appenders have in common: fields between `;`, the first of which is the type.
 
 use std::borrow::Cow;
 

@@ -20,7 +20,7 @@ const MAX_CONTEXT: usize = 500;
 /// The longest message.
 const MAX_MESSAGE: usize = 1000;
 
-/// A user event as its datagram tells it. Texts are free of control characters and cut at their limits; they borrow
+/// A user event as its datagram has it. Texts are free of control characters and cut at their limits; they borrow
 /// from the datagram unless that changed them. A field that the datagram does not have is `None`, one that it has but
 /// leaves empty is `""`.
 #[derive(Clone, Debug, PartialEq, Eq)]

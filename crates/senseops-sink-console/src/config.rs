@@ -19,7 +19,7 @@ pub struct ConsoleConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// For eyes: time, level, kind, labels, message and fields.
+    /// For people: time, level, kind, labels, message and fields.
     #[default]
     Pretty,
     /// For programs: the event as a JSON object.

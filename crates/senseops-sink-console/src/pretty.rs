@@ -1,4 +1,4 @@
-//! A line for eyes.
+//! An event on one line, for people.
 //!
 //! Time, level and kind stand in columns, the rest follows as it comes. Every text from outside is a plain word or
 //! quoted and escaped, so that it can neither control the terminal nor look like a part of the line.
@@ -7,7 +7,7 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use senseops_core::{Body, Event, Fields, Level, Severity, Timestamp, Value};
 
-/// An event, shown as one line for eyes, without a line break. No text in it can control a terminal.
+/// An event on one line for people, without a line break. No text in it can control a terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Pretty<'a> {
     event: &'a Event,

@@ -17,14 +17,14 @@ use foldhash::quality::RandomState;
 use thiserror::Error;
 use tracing::warn;
 
-/// How many measurements may be told apart. Their names come from kinds of events, of which there are few; the bound
+/// How many measurements there may be. Their names come from kinds of events, of which there are few; the bound
 /// keeps a mistake from eating memory.
 pub(crate) const MAX_MEASUREMENTS: usize = 256;
 
 /// A series is known for one to two of these after its last point.
 const HALF_DAY: Duration = Duration::from_hours(12);
 
-/// The series that were written of late, as far as they fit.
+/// The series that were written lately, as far as they fit.
 ///
 /// A series is known by 64 bits, some 20 bytes with what a table needs around them. Two series may be taken for one, in
 /// which case one more is let through.
@@ -35,7 +35,7 @@ pub(crate) struct SeriesLimit {
     seen: Arc<Seen>,
 }
 
-/// What each component of a pipeline has written of late. It outlives the sinks, so that building one anew does not let
+/// What each component of a pipeline has written lately. It outlives the sinks, so that rebuilding one does not let
 /// more series in.
 #[derive(Debug, Default)]
 pub(crate) struct SeenSeries(Mutex<BTreeMap<String, Arc<Seen>>>);
@@ -80,8 +80,8 @@ impl SeriesLimit {
         Self { component: component.to_owned(), max_series, seen }
     }
 
-    /// Which of these points may not be written now: their positions, in order, and why. A point is told by the name of
-    /// its measurement and by what identifies its series among those of all measurements.
+    /// Which of these points may not be written now: their positions, in order, and why. A point is identified by the
+    /// name of its measurement and by what identifies its series among those of all measurements.
     pub(crate) fn refused<'p>(
         &self,
         points: impl Iterator<Item = (&'p str, &'p [u8])>,

@@ -1,4 +1,4 @@
-//! One broker: where it is, who we are, and what it is told about us.
+//! One broker: where it is, who we are, and what we tell it about us.
 
 use std::time::Duration;
 

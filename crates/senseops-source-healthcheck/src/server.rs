@@ -13,7 +13,7 @@ use crate::ServerConfig;
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) name: String,
-    /// Where its engine tells how it is.
+    /// The address of its health API.
     pub(crate) url: Url,
     /// The labels of its events.
     pub(crate) labels: Arc<LabelSet>,

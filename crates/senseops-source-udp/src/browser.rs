@@ -12,7 +12,7 @@ use woothee::parser::{Parser, WootheeResult};
 /// How many user agents are remembered. An estate has a few dozen; the bound is for senders that make them up.
 const MAX_REMEMBERED: usize = 1024;
 
-/// What a user agent tells. What it does not tell is `None`.
+/// What a user agent says. What it does not say is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Browser {
     pub(crate) name: Option<Text>,
@@ -30,7 +30,7 @@ pub(crate) struct Browsers {
 }
 
 impl Browsers {
-    /// What this user agent tells.
+    /// What this user agent says.
     pub(crate) fn read(&mut self, user_agent: &str) -> Browser {
         if let Some(browser) = self.recent.get(user_agent) {
             return browser.clone();

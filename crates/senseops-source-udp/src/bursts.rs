@@ -110,7 +110,7 @@ mod system {
 mod tests {
     use super::*;
 
-    /// Takes all that is there, as text and sender, and tells in how many bursts.
+    /// Takes all that is there, as text and sender, and says in how many bursts.
     fn all(bursts: &mut Bursts, socket: &UdpSocket) -> (Vec<(String, IpAddr)>, usize) {
         let (mut all, mut calls) = (Vec::new(), 0);
         loop {

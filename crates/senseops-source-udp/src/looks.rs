@@ -36,7 +36,7 @@ pub(crate) enum Next {
 #[derive(Debug)]
 pub(crate) struct Looks {
     buffer: f64,
-    /// Datagrams per second, as of late.
+    /// Datagrams per second, lately.
     rate: f64,
 }
 

@@ -48,7 +48,7 @@ impl Reception {
         }
     }
 
-    /// The event that the datagram tells of, unless it is refused or its user is excluded.
+    /// The event in the datagram, unless it is refused or its user is excluded.
     pub(crate) fn receive(&mut self, datagram: &[u8], sender: IpAddr) -> Option<Event> {
         if !self.allow.allows(sender) {
             self.refuse_sender(sender);

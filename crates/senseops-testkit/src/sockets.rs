@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use senseops_core::host::{Lease, Protocol};
 use senseops_core::{LeaseError, UdpLease};
 
-/// Binds each address once and lends the same socket again, so that a source which is built anew finds what arrived
+/// Binds each address once and lends the same socket again, so that a source which is rebuilt finds what arrived
 /// meanwhile. It claims to grant any receive buffer, and leaves the size to the system. A port of zero is one address
 /// like any other: whoever asks for it again gets the same socket.
 #[derive(Debug, Default)]

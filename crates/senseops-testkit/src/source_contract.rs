@@ -23,19 +23,19 @@ pub trait SourceHarness: Send + Sync {
     async fn origin(&self) -> Self::Origin;
 
     /// Builds a source for the origin, as its factory would. Called again with the same origin and build when the
-    /// source is built anew. Sources that poll should do so often, since the suite waits for them.
+    /// source is rebuilt. Sources that poll should do so often, since the suite waits for them.
     ///
     /// # Errors
     /// When it cannot be built. An origin that is down is no reason.
     async fn source(&self, origin: &Self::Origin, build: Build) -> Result<Box<dyn Source>, BoxError>;
 
-    /// Makes the origin bring about what the source tells as the event of this number: sends a datagram with it,
+    /// Makes the origin bring about what the source emits as the event of this number: sends a datagram with it,
     /// inserts a row with it, or answers polls with it from now on. Numbers are between 1 and 1000. Where the origin
-    /// keeps [nothing](Keeps::Nothing) it is called again with a number until the source has told of it, and may find
+    /// keeps [nothing](Keeps::Nothing) it is called again with a number until the source has emitted it, and may find
     /// nobody there.
     async fn provoke(&self, origin: &Self::Origin, number: u64);
 
-    /// The number that an event tells; `None` or 0 for events about something else, such as the state of the origin.
+    /// The number of an event; `None` or 0 for events about something else, such as the state of the origin.
     fn number(&self, event: &Event) -> Option<u64> {
         sample::number(event)
     }
@@ -59,12 +59,12 @@ pub trait SourceHarness: Send + Sync {
 /// What an origin has for a source that comes late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeps {
-    /// Only what is true now; the same may be told again with each look.
+    /// Only what is true now; the same may be emitted again with each look.
     Latest,
-    /// Everything that was provoked and not told yet, as a socket or a table does. Each is told once and in order.
+    /// Everything that was provoked and not emitted yet, as a socket or a table has. Each is emitted once and in order.
     Everything,
     /// Nothing: it calls whoever listens at that moment, as subscriptions and web hooks do. What it brings about while
-    /// the source is there is told once and in order.
+    /// the source is there is emitted once and in order.
     Nothing,
 }
 

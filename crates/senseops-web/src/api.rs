@@ -19,7 +19,7 @@ use crate::status::JournalStatus;
 /// What only the program around a pipeline can do.
 #[async_trait]
 pub trait Control: Send + Sync {
-    /// Reads the configuration anew and runs it in place of the old one.
+    /// Reads the configuration again and runs it in place of the old one.
     ///
     /// # Errors
     /// When the new configuration cannot be used, in words for the operator. The old one goes on then.

@@ -33,7 +33,7 @@ struct Shown<'a> {
     event: Lossless<&'a Event>,
 }
 
-/// A line of the stream that tells what is not in it.
+/// A line of the stream that says what is missing from it.
 #[derive(Serialize)]
 struct Missed {
     /// So many events were not shown, because the reader was too slow.

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 /// What the checks of orchestrators and load balancers may ask without a token: they cannot hold one.
 const OPEN: [&str; 2] = ["/livez", "/readyz"];
 
-/// The header by which nginx tells who asks, if it is told to.
+/// The header in which nginx names who asks, if it is configured to.
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// What a request must present.
@@ -29,7 +29,7 @@ pub(crate) enum Guard {
     Loopback,
 }
 
-/// Marks a request that is answered although it does not present what the guard wants. It must not hear of details.
+/// Marks a request that is answered although it does not present what the guard wants. It must not learn details.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stranger;
 

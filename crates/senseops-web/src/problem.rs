@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 /// The media type of a [`Problem`].
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// The type of problems of which the status says enough.
+/// The type of problems whose status says enough.
 const ABOUT_BLANK: Cow<'static, str> = Cow::Borrowed("about:blank");
 
-/// The body of every answer that tells of an error, `application/problem+json` of RFC 9457.
+/// The body of every error, `application/problem+json` of RFC 9457.
 ///
 /// Those of others can be read, too: each member may be missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

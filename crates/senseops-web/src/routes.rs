@@ -62,7 +62,7 @@ pub(crate) fn routes(parts: Routes) -> Router {
         .with_state(parts)
 }
 
-/// 503 as long as any component fails. Strangers hear no more than that.
+/// 503 as long as any component fails. Strangers learn no more than that.
 async fn readyz(
     State(Routes { handle, .. }): State<Routes>,
     stranger: Option<Extension<Stranger>>,

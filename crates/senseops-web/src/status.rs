@@ -138,7 +138,7 @@ pub struct SourceStatus {
     pub lost: u64,
     /// Events that were dropped because there were more than `rate_limit` allows.
     pub rate_limited: u64,
-    /// How often it was built anew.
+    /// How often it was rebuilt.
     pub restarts: u64,
     /// What it counts itself.
     pub readings: Vec<Reading>,
@@ -163,7 +163,7 @@ pub struct RelayStatus {
     pub lag_events: u64,
     /// How old the oldest of them is.
     pub lag_age_seconds: f64,
-    /// How often it was built anew.
+    /// How often it was rebuilt.
     pub restarts: u64,
     /// What it counts itself.
     pub readings: Vec<Reading>,
@@ -241,7 +241,7 @@ pub struct SinkStatus {
     pub lag_bytes: u64,
     /// How old the oldest of them is.
     pub lag_age_seconds: f64,
-    /// How often it was built anew.
+    /// How often it was rebuilt.
     pub restarts: u64,
     /// How long ago the last write succeeded; `None` before the first.
     pub last_success_seconds: Option<f64>,

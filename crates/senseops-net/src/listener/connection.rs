@@ -21,7 +21,7 @@ use super::Limits;
 use super::request::{Bounded, RequestBody};
 use super::write_deadline::WriteDeadline;
 
-/// Serves one connection. Its failures are the client's, so they are told to nobody but who debugs.
+/// Serves one connection. Its failures are the client's, so they are logged at `debug` only.
 pub(super) async fn serve<S, B>(
     stream: TcpStream,
     peer: SocketAddr,

@@ -134,7 +134,7 @@ impl Terminator {
         self.acceptor.subscribe()
     }
 
-    /// Reads the files anew and anew.
+    /// Reads the files again and again.
     #[expect(clippy::infinite_loop, reason = "the listener drops it when it ends")]
     pub(crate) async fn follow_files(mut self, interval: Duration) -> Infallible {
         loop {
@@ -143,7 +143,7 @@ impl Terminator {
         }
     }
 
-    /// Reads the files anew. If they are of no use, such as between the change of one and the other, all stays as it is.
+    /// Reads the files again. If they are of no use, such as between the change of one and the other, all stays as it is.
     async fn renew(&mut self) {
         let cert = self.settings.cert.display();
         match self.renewed().await {

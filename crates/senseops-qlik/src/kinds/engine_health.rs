@@ -6,7 +6,7 @@ use senseops_core::Kind;
 
 use super::Field;
 
-/// What is told about a list of apps.
+/// What is known about a list of apps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Docs {
     /// How many there are, also if not all are listed.

@@ -1,4 +1,4 @@
-//! Tests of lines for eyes.
+//! Tests of lines for people.
 
 use std::sync::Arc;
 

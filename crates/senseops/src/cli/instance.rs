@@ -255,7 +255,7 @@ fn is_loopback(url: &Url) -> bool {
 
 fn bearer(key: &str, token: &str) -> Result<HeaderValue, BuildError> {
     let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_shows_it| {
-        BuildError::at(key, "the token cannot be sent: it has signs that headers cannot have")
+        BuildError::at(key, "the token cannot be sent: it has characters that an HTTP header cannot hold")
     })?;
     value.set_sensitive(true);
     Ok(value)
