@@ -36,7 +36,7 @@ impl Report {
         Self { rows: Vec::new(), demands_all: shell::in_ci() }
     }
 
-    /// Does a step, whatever became of those before it, and tells whether it did not fail.
+    /// Does a step, whatever became of those before it, and says whether it did not fail.
     pub(crate) fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result<Done, BoxError>) -> bool {
         println!("\n==> {name}");
         let start = Instant::now();

@@ -29,7 +29,7 @@ const RUNNING_WITHIN: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long it may take that something happens at all, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(10);
-/// Any free port, for a source; [`Sos::udp`] tells which.
+/// Any free port, for a source; [`Sos::udp`] says which.
 pub(crate) const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 /// The table that a configuration needs for [`Sos::status`].
@@ -135,12 +135,12 @@ impl Sos {
         self.said().udp().ok_or_else(|| "no source listens for datagrams".into())
     }
 
-    /// What it tells of itself, at `/status`.
+    /// What it says about itself, at `/status`.
     pub(crate) fn status(&self) -> Result<Status, BoxError> {
         Ok(Status::read(&http::get(&self.web()?.to_string(), "/status")?)?)
     }
 
-    /// Waits until it tells that it is so, and gives how long that took.
+    /// Waits until it says that it is so, and gives how long that took.
     pub(crate) async fn until(
         &self,
         what: &str,
@@ -215,7 +215,7 @@ impl Drop for Sos {
     }
 }
 
-/// Reads the log to its end, and tells once when the pipeline runs.
+/// Reads the log to its end, and says once when the pipeline runs.
 fn read(log: ChildStderr, said: &Mutex<Said>, running: &mpsc::Sender<()>) {
     for line in BufReader::new(log).lines().map_while(Result::ok) {
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use senseops_core::BoxError;
 
-/// Sends each datagram once, in their order, so many per second, and tells when each was sent.
+/// Sends each datagram once, in their order, so many per second, and says when each was sent.
 pub(super) async fn send(
     datagrams: Vec<Vec<u8>>,
     to: SocketAddr,

@@ -92,7 +92,7 @@ impl Loaded {
         Ok(Self { listen: sos.udp()?, sos, _dir: dir })
     }
 
-    /// Sends a load, waits until the target has it all or never will, and ends the program. `arrived` tells how many
+    /// Sends a load, waits until the target has it all or never will, and ends the program. `arrived` says how many
     /// events the target has got, those of the warm-up included.
     pub(super) async fn run(self, load: Load, arrived: impl AsyncFn() -> u64) -> Result<Done, BoxError> {
         let warm_up = Load { rate: 1_000, count: WARM_UP.into(), spacing: Spacing::Bursts };
@@ -106,7 +106,7 @@ impl Loaded {
         Ok(Done { sent: load.count, cpu, took, ended: self.sos.stop()? })
     }
 
-    /// Sends datagrams, and tells when the first was sent.
+    /// Sends datagrams, and says when the first was sent.
     pub(super) async fn send(&self, load: Load) -> Result<Instant, BoxError> {
         let datagrams = UserEvents::new(7).mix(Mix::QSEOW_ONLY).take(DATAGRAMS);
         match load.spacing {

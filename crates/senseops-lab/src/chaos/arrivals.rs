@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
-/// Keys of events: their numbers, or what else tells them apart.
+/// Keys of events: their numbers, or what else distinguishes them.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
     keys: HashSet<u64>,

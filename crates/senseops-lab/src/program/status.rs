@@ -1,4 +1,4 @@
-//! What a running program tells of itself.
+//! What a running program says about itself.
 
 use serde_json::Value;
 

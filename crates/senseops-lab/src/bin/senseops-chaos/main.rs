@@ -1,4 +1,4 @@
-//! The program `sos` with a source that numbers its events and tells which are stored, and a sink that panics.
+//! The program `sos` with a source that numbers its events and says which are stored, and a sink that panics.
 //!
 //! A distribution as anybody could build one, used by `cargo xtask chaos` and `cargo xtask bench`.
 
