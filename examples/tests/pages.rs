@@ -34,7 +34,7 @@ fn what_a_readme_shows_is_an_example_of_its_crate() {
                 doc == line || doc.strip_prefix("# ") == Some(line)
             })
         };
-        let blocks = readme.split("\n```rust\n").skip(1).flat_map(|rest| rest.split("```").next());
+        let blocks = readme.split("\n```rust\n").skip(1).filter_map(|rest| rest.split("```").next());
         let invented = blocks.flat_map(str::lines).find(|line| !line.is_empty() && !is_run(line));
         assert_eq!(invented, None, "the README of {} shows what no doctest of it runs", folder.display());
     }
