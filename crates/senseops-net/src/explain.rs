@@ -228,8 +228,12 @@ fn of_certificate(tls: &TlsSettings, origin: &str, error: &CertificateError) -> 
         other => {
             let error = rustls::Error::InvalidCertificate(other.clone()).to_string();
             let error = excerpt(error.as_bytes());
-            let advice = "have it issued anew, or set tls.verify: none for this server";
-            Failure::new(Reason::Tls, format!("the certificate of {origin} cannot be used: {error}"), advice)
+            let advice = "if it signed itself, set tls.ca to it; otherwise have it issued anew";
+            Failure::new(
+                Reason::TlsUntrusted,
+                format!("the certificate of {origin} cannot be used: {error}"),
+                advice,
+            )
         }
     }
 }

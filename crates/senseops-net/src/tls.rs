@@ -24,7 +24,8 @@ pub(crate) use self::server::Terminator;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawTlsSettings")]
 pub struct TlsSettings {
-    /// A PEM file of the CAs that may have signed the server's certificate. Without it: those this machine trusts.
+    /// A PEM file of the CAs that may have signed the server's certificate, or of that itself. Without it: those this
+    /// machine trusts.
     pub ca: Option<PathBuf>,
     /// Who we are.
     pub identity: Option<ClientIdentity>,
@@ -102,17 +103,18 @@ impl TlsSettings {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|cause| BuildError::at(key, "choose TLS versions").because(cause))?;
-        let builder = match (self.verify.unwrap_or_default(), &self.server_name) {
-            (Verify::None, _) => {
-                builder.dangerous().with_custom_certificate_verifier(verify::nothing(&provider))
+        let builder = match self.verify.unwrap_or_default() {
+            Verify::None => builder.dangerous().with_custom_certificate_verifier(verify::nothing(&provider)),
+            Verify::Full if self.ca.is_none() && self.server_name.is_none() => {
+                builder.with_root_certificates(self.roots(key, files).await?)
             }
-            (Verify::Full, None) => builder.with_root_certificates(self.roots(key, files).await?),
-            (Verify::Full, Some(name)) => {
-                let verifier = verify::fixed_name(self.roots(key, files).await?, name.clone(), provider)
-                    .map_err(|cause| {
-                        BuildError::at(format!("{key}.ca"), "this machine trusts no CA; set tls.ca")
-                            .because(cause)
-                    })?;
+            Verify::Full => {
+                let verifier =
+                    verify::roots(self.roots(key, files).await?, self.server_name.clone(), provider)
+                        .map_err(|cause| {
+                            BuildError::at(format!("{key}.ca"), "this machine trusts no CA; set tls.ca")
+                                .because(cause)
+                        })?;
                 builder.dangerous().with_custom_certificate_verifier(verifier)
             }
         };

@@ -47,6 +47,8 @@ pub enum Certificate {
     /// As [`Certificate::Valid`], but by an authority that nobody knows. Two [`Pki::new`] differ in another way:
     /// their authorities have one name and two keys, as after Sense's certificates were recreated.
     OtherAuthority,
+    /// As [`Certificate::Valid`], but it signed itself and says that it is an authority, as `openssl req -x509` makes it.
+    SelfSigned,
 }
 
 /// What a server demands of its clients.
@@ -164,9 +166,10 @@ impl Pki {
     fn issue(&self, certificate: &Certificate) -> Result<Identity, PkiError> {
         let names = match certificate {
             Certificate::For(names) => names.clone(),
-            Certificate::Valid | Certificate::Expired | Certificate::OtherAuthority => {
-                ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec()
-            }
+            Certificate::Valid
+            | Certificate::Expired
+            | Certificate::OtherAuthority
+            | Certificate::SelfSigned => ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec(),
         };
         let mut params = params_for("QlikSense", names)?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -177,6 +180,11 @@ impl Pki {
                 self.sign(params)
             }
             Certificate::OtherAuthority => Self::named(UNKNOWN_AUTHORITY)?.sign(params),
+            Certificate::SelfSigned => {
+                params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                let key = KeyPair::generate()?;
+                Ok(Identity { cert: params.self_signed(&key)?, key })
+            }
         }
     }
 
