@@ -215,21 +215,28 @@ impl BatchDelivery<'_> {
         if written > 0 {
             self.written(written);
         }
+        let is_picky = !refused.is_empty();
         self.refuse(batch, refused);
-        if retry.is_empty() {
+        if is_picky || retry.is_empty() {
             // It answers, so it works.
             self.deliver.slot.succeeded();
+        }
+        if retry.is_empty() {
             return Ok(());
         }
-        // A target that takes part of each write is busy or picky, not down.
+        self.parts.push(Portion { batch: batch.select(retry), panics: 0 });
+        if is_picky {
+            // What is left is less than before, and need not wait for what was wrong with the others.
+            self.deliver.slot.counters.retries.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        // A target that takes part of each write is busy, not down.
         let (sink, pause) = (self.deliver.slot.current(), self.between_writes.pause());
         if written > 0 {
-            self.wait(&sink, pause).await?;
+            self.wait(&sink, pause).await
         } else {
-            self.pause(&sink, pause, "the target took nothing of the batch").await?;
+            self.pause(&sink, pause, "the target took nothing of the batch").await
         }
-        self.parts.push(Portion { batch: batch.select(retry), panics: 0 });
-        Ok(())
     }
 
     async fn panicked(&mut self, mut part: Portion, sink: &Instance, text: String) {

@@ -11,7 +11,7 @@ use senseops_core::{
 use senseops_engine::{Delivery, Pipeline};
 use tokio::time::Instant;
 
-use crate::support::{Rebuilt, Scripted, emit, numbers, run, until};
+use crate::support::{Rebuilt, Scripted, emit, number, numbers, run, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -110,6 +110,38 @@ async fn of_a_partial_write_only_what_may_come_again_does() {
     .await;
     assert_eq!(sink.log.written(), [0, 3, 5, 1, 4]);
     assert_eq!(summary.view.sinks[0].refused, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_refuses_some_of_each_batch_is_no_target_that_is_down() {
+    // As InfluxDB does when the type of a field has changed: it names one, and what it says of the rest is not known.
+    let sink =
+        Arc::new(Scripted::new(|_, batch| match batch.iter().position(|event| number(event) % 10 == 3) {
+            Some(index) => {
+                let retry = (0..batch.len()).filter(|other| *other != index).collect();
+                Err(WriteError::Partial {
+                    retry,
+                    refused: vec![Rejection { index, reason: "another type".into() }],
+                })
+            }
+            None => Ok(()),
+        }));
+    let pipeline = Pipeline::builder().sink("picky", Arc::clone(&sink)).build().await.unwrap();
+    run(pipeline, async |handle| {
+        for batch in 0..20 {
+            emit(&handle, batch * 50..(batch + 1) * 50).await;
+            let delivered = u64::try_from(batch + 1).unwrap() * 45;
+            until(&handle, |view| {
+                let condition = &view.sinks[0].condition;
+                assert!(!matches!(condition, Condition::Failing(_)), "{condition:?}");
+                view.sinks[0].delivered == delivered
+            })
+            .await;
+        }
+        let refused = "the target refuses events: another type; they are not kept, since neither pipeline.state_dir nor pipeline.dead_letters.path is set";
+        assert_eq!(handle.view().sinks[0].condition, Condition::Warning(refused.into()));
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
