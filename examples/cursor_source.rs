@@ -106,7 +106,7 @@ struct Found {
 #[async_trait]
 impl Source for Tail {
     async fn run(&mut self, cx: Context) -> Result<(), SourceError> {
-        let refused = cx.meter.counter("refused", &[("reason", "no_time")]);
+        let refused = cx.meter.counter("refused", "Lines that were left out.", &[("reason", "no_time")]);
         let mut at: u64 = cx.state.load(AT).await.map_err(BoxError::from)?.unwrap_or_default();
         let mut looks = interval(self.every.get());
         while cx.shutdown.unless_requested(looks.tick()).await.is_some() {

@@ -13,9 +13,16 @@ pub const MAX_SERIES: usize = 256;
 
 /// Makes the counters and gauges of one component, and reads them.
 #[derive(Clone, Debug, Default)]
-pub struct Meter(Arc<Mutex<BTreeMap<Key, Series>>>);
+pub struct Meter(Arc<Mutex<BTreeMap<Key, Described>>>);
 
 type Key = (&'static str, Vec<(&'static str, String)>);
+
+/// A series, and what it counts.
+#[derive(Clone, Debug)]
+struct Described {
+    help: &'static str,
+    series: Series,
+}
 
 /// A number that only grows.
 #[derive(Clone, Debug, Default)]
@@ -34,8 +41,10 @@ enum Series {
 /// The value of a counter or gauge at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// What is counted, such as `refused`.
+    /// Its name, such as `refused`.
     pub name: &'static str,
+    /// What is counted, in a sentence.
+    pub help: &'static str,
     /// Which of them, such as `reason=malformed`.
     pub labels: LabelSet,
     /// How many.
@@ -45,17 +54,23 @@ pub struct Reading {
 }
 
 impl Meter {
-    /// The counter of this name and these labels. Keep it: looking it up takes a lock.
-    pub fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
-        match self.series(name, labels, || Series::Counter(Counter::default())) {
+    /// The counter of this name and these labels. `help` says in a sentence what it counts, for those who find it among
+    /// the metrics. Keep it: looking it up takes a lock.
+    pub fn counter(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+    ) -> Counter {
+        match self.series(name, help, labels, || Series::Counter(Counter::default())) {
             Some(Series::Counter(counter)) => counter,
             Some(Series::Gauge(_)) | None => Counter::default(),
         }
     }
 
-    /// The gauge of this name and these labels. Keep it: looking it up takes a lock.
-    pub fn gauge(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Gauge {
-        match self.series(name, labels, || Series::Gauge(Gauge::default())) {
+    /// The gauge of this name and these labels, see [`counter`](Self::counter).
+    pub fn gauge(&self, name: &'static str, help: &'static str, labels: &[(&'static str, &str)]) -> Gauge {
+        match self.series(name, help, labels, || Series::Gauge(Gauge::default())) {
             Some(Series::Gauge(gauge)) => gauge,
             Some(Series::Counter(_)) | None => Gauge::default(),
         }
@@ -66,8 +81,9 @@ impl Meter {
         let series = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         series
             .iter()
-            .map(|((name, labels), series)| Reading {
+            .map(|((name, labels), Described { help, series })| Reading {
                 name,
+                help,
                 labels: labels.iter().map(|(name, text)| (*name, text.as_str())).collect(),
                 value: match series {
                     Series::Counter(counter) => counter.value(),
@@ -81,6 +97,7 @@ impl Meter {
     fn series(
         &self,
         name: &'static str,
+        help: &'static str,
         labels: &[(&'static str, &str)],
         make: impl FnOnce() -> Series,
     ) -> Option<Series> {
@@ -89,7 +106,7 @@ impl Meter {
         if series.len() >= MAX_SERIES && !series.contains_key(&key) {
             return None;
         }
-        Some(series.entry(key).or_insert_with(make).clone())
+        Some(series.entry(key).or_insert_with(|| Described { help, series: make() }).series.clone())
     }
 }
 
@@ -135,10 +152,10 @@ mod tests {
     #[test]
     fn a_series_is_found_again_by_name_and_labels() {
         let meter = Meter::default();
-        meter.counter("refused", &[("reason", "malformed")]).add(2);
-        meter.counter("refused", &[("reason", "malformed")]).add(1);
-        meter.counter("refused", &[("reason", "source")]).add(7);
-        meter.gauge("buffer_bytes", &[]).set(5);
+        meter.counter("refused", "", &[("reason", "malformed")]).add(2);
+        meter.counter("refused", "", &[("reason", "malformed")]).add(1);
+        meter.counter("refused", "", &[("reason", "source")]).add(7);
+        meter.gauge("buffer_bytes", "", &[]).set(5);
         let values: Vec<_> = meter.readings().iter().map(ToString::to_string).collect();
         assert_eq!(values, ["buffer_bytes=5", "refused{reason=malformed}=3", "refused{reason=source}=7"]);
     }
@@ -147,7 +164,7 @@ mod tests {
     fn series_are_bounded() {
         let meter = Meter::default();
         for n in 0..2 * MAX_SERIES {
-            meter.counter("seen", &[("user", &n.to_string())]).add(1);
+            meter.counter("seen", "", &[("user", &n.to_string())]).add(1);
         }
         assert_eq!(meter.readings().len(), MAX_SERIES);
     }

@@ -13,6 +13,7 @@ mod replay;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::Path;
@@ -31,6 +32,8 @@ const MAX_REASONS: usize = 100;
 pub struct Listing<T> {
     /// What was asked for.
     pub entries: Vec<T>,
+    /// How many letters that is about, also those that are not among the entries.
+    pub letters: u64,
     /// Lines that cannot be read, such as one torn by a crash.
     pub unreadable: u64,
 }
@@ -50,7 +53,7 @@ pub struct Summary {
     pub last: Timestamp,
 }
 
-/// Sums up what is in a directory, by sink and reason. Does blocking I/O.
+/// Sums up what is in a directory, by sink and reason, the most frequent first. Does blocking I/O.
 ///
 /// # Errors
 /// When the directory or a file in it cannot be read.
@@ -66,8 +69,10 @@ pub fn list(path: &Path) -> io::Result<Listing<Summary>> {
         summary.first = summary.first.min(refused);
         summary.last = summary.last.max(refused);
     })?;
-    let entries = reasons.into_values().flat_map(BTreeMap::into_values).collect();
-    Ok(Listing { entries, unreadable })
+    let mut entries: Vec<_> = reasons.into_values().flat_map(BTreeMap::into_values).collect();
+    entries.sort_by_key(|summary| Reverse(summary.events));
+    let letters = entries.iter().map(|summary| summary.events).sum();
+    Ok(Listing { entries, letters, unreadable })
 }
 
 /// The newest `limit` letters, of one sink or all, the oldest of them first. Does blocking I/O.
@@ -75,16 +80,17 @@ pub fn list(path: &Path) -> io::Result<Listing<Summary>> {
 /// # Errors
 /// When the directory or a file in it cannot be read.
 pub fn show(path: &Path, sink: Option<&str>, limit: usize) -> io::Result<Listing<DeadLetter>> {
-    let mut newest = VecDeque::new();
+    let (mut newest, mut letters) = (VecDeque::new(), 0);
     let unreadable = each(path, |letter| {
         if sink.is_none_or(|sink| letter.sink == sink) {
             newest.push_back(letter);
+            letters += 1;
         }
         if newest.len() > limit {
             newest.pop_front();
         }
     })?;
-    Ok(Listing { entries: newest.into(), unreadable })
+    Ok(Listing { entries: newest.into(), letters, unreadable })
 }
 
 /// Shows each letter, the oldest first. How many lines cannot be read.

@@ -59,10 +59,16 @@ impl Handle {
         self.conditions().into_iter().filter(|(_, condition)| needs_attention(condition)).collect()
     }
 
-    /// How everything is: `pipeline.journal`, `pipeline.dead_letters`, and each component by name.
+    /// How everything is: `pipeline.journal`, `pipeline.dead_letters`, and each component by name. The journal wants
+    /// attention while it keeps events for a sink or relay that is gone.
     pub fn conditions(&self) -> Vec<(String, Condition)> {
         let status = self.0.journal.status();
-        let journal = status.failure.or(status.unreadable).map_or(Condition::Ok, Condition::Failing);
+        let left_behind = self.0.left_behind(&status, 1).join("; ");
+        let journal = match status.failure.or(status.unreadable) {
+            Some(reason) => Condition::Failing(reason),
+            None if left_behind.is_empty() => Condition::Ok,
+            None => Condition::Warning(left_behind),
+        };
         let has_room = self.0.journal.has_room();
         let components = self.0.components();
         let sources = components.sources.iter().map(|part| (part.build.component.clone(), part.condition()));
@@ -81,7 +87,7 @@ impl Handle {
     }
 
     /// Runs `plan` in place of what runs now. Components that are the same in both are left alone; those that changed
-    /// take over sockets and places in the journal. No event is lost by it; those that are being written just then
+    /// take over sockets and cursors in the journal. No event is lost by it; those that are being written just then
     /// may be written twice.
     ///
     /// # Errors
@@ -97,12 +103,14 @@ impl Handle {
         self.0.taps.tap(only)
     }
 
-    /// Gives up the place in the journal of a sink or relay that is no longer there, and with it what waits for it.
+    /// Gives up the cursor of a sink or relay that is no longer there, and what waits for it: how many events that were.
     ///
     /// # Errors
-    /// When none of this name has a place, or it is running.
-    pub fn forget(&self, sink: &str) -> Result<(), ForgetError> {
-        self.0.journal.forget(sink)
+    /// When there is no cursor of this name, or its component is running.
+    pub fn forget(&self, name: &str) -> Result<u64, ForgetError> {
+        let readers = self.0.journal.status().readers;
+        self.0.journal.forget(name)?;
+        Ok(readers.iter().find(|reader| reader.name == name).map_or(0, |reader| reader.lag.events))
     }
 
     /// Where refused events are kept, if they are.

@@ -38,6 +38,7 @@ mod components;
 mod contained;
 mod counters;
 pub mod dead_letters;
+pub mod figures;
 mod file_checks;
 mod handle;
 mod intake;
@@ -81,6 +82,6 @@ pub use senseops_journal::{
 pub use settings::{DeadLetterSettings, JournalSettings, PipelineSettings, RateLimit, SelfMetrics};
 pub use tap::{Tap, Tapped};
 pub use view::{
-    AttemptsView, CertificateView, DeadLettersView, EmbedderView, Histogram, JournalReaderView, JournalView,
+    AttemptsView, CertificateView, CursorView, DeadLettersView, EmbedderView, Histogram, JournalView,
     ListenerView, RelayView, SinkView, SourceView, View,
 };

@@ -53,7 +53,7 @@ pub(crate) enum OpenedSink {
     New(NewSink),
 }
 
-/// A relay that has no place in the journal yet.
+/// A relay that has no cursor in the journal yet.
 pub(crate) struct NewRelay {
     pub(crate) planned: Contained<Planned<Box<dyn Relay>>>,
     pub(crate) labels: LabelSet,
@@ -68,7 +68,7 @@ pub(crate) struct NewRelay {
     pub(crate) interval: Option<Span>,
 }
 
-/// A sink that has no place in the journal yet.
+/// A sink that has no cursor in the journal yet.
 pub(crate) struct NewSink {
     pub(crate) planned: Contained<Planned<Arc<dyn Sink>>>,
     pub(crate) only: Only,
@@ -119,7 +119,7 @@ impl NewRelay {
         &self.build.component
     }
 
-    /// Reads from its place in the journal. It emits itself, so nobody may have to wait for it.
+    /// Reads from its cursor in the journal on. It emits itself, so nobody may have to wait for it.
     pub(crate) fn reader(&self, journal: &Journal<Chunk>) -> Reader<Chunk> {
         journal.reader_of(self.name(), Overflow::DropOldest, self.wanted.kinds())
     }
@@ -177,7 +177,7 @@ impl NewSink {
         self.slot.name()
     }
 
-    /// Reads from its place in the journal.
+    /// Reads from its cursor in the journal on.
     pub(crate) fn reader(&self, journal: &Journal<Chunk>) -> Reader<Chunk> {
         journal.reader_of(self.name(), self.delivery.overflow, self.wanted.kinds())
     }

@@ -230,7 +230,7 @@ fn wanted(component: &str, accepts: Accepts, only: [&Only; 2]) -> Wanted {
     Wanted { component: Name::intern(component), accepts, only: only.map(Only::clone), emits: false }
 }
 
-/// Names must differ: events are known by who emits them, and places in the journal by who reads it.
+/// Names must differ: events are known by who emits them, and cursors in the journal by who reads it.
 fn duplicates(Specs { sources, relays, sinks }: &Specs) -> Vec<ComponentError> {
     let sources = sources.iter().flat_map(SourceSpec::named).map(|(name, _)| ("sources", name));
     let relays = relays.iter().flat_map(RelaySpec::named).map(|(name, _)| ("relays", name));

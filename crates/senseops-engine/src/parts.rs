@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use senseops_core::{Chunk, Emitter};
-use senseops_journal::Journal;
+use senseops_journal::{Journal, ReaderStatus, Status};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -58,6 +58,22 @@ impl Parts {
     /// The components now.
     pub(crate) fn components(&self) -> Arc<Components> {
         Arc::clone(&self.components.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Of each cursor that keeps at least so many events for a sink or relay that is gone, how many those are and how
+    /// they are given up.
+    pub(crate) fn left_behind(&self, status: &Status, at_least: u64) -> Vec<String> {
+        let program = self.program.name;
+        let gone = status.readers.iter().filter(|reader| !reader.attached && reader.lag.events >= at_least);
+        gone.map(|ReaderStatus { name, lag, .. }| {
+            let keeps = match lag.events {
+                0 => "events are kept".to_owned(),
+                1 => "1 event waits".to_owned(),
+                events => format!("{events} events wait"),
+            };
+            format!("{keeps} for {name}, which is gone; `{program} journal forget {name}` gives them up")
+        })
+        .collect()
     }
 
     pub(crate) fn replace(&self, components: Components) {

@@ -81,14 +81,17 @@ impl Pipeline {
             let handle = Handle(Arc::clone(&running.parts));
             chores.spawn("self_metrics".to_owned(), self_events::emit(handle, interval));
         }
-        let waiting = running.parts.journal.status().events;
+        let status = running.parts.journal.status();
         info!(
             sources = running.sources.len(),
             relays = running.relays.len(),
             sinks = running.sinks.len(),
-            events_waiting = waiting,
+            events_waiting = status.events,
             "pipeline is running"
         );
+        for cursor in running.parts.left_behind(&status, 1) {
+            warn!("{cursor}");
+        }
         let mut stop = pin!(stop);
         loop {
             let ReloadRequest { settings, specs, answer } = tokio::select! {

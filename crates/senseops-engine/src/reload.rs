@@ -112,6 +112,7 @@ impl Running {
         reloaded.note("sources", &left_sources, &new.sources);
         reloaded.note("relays", &left_relays, &new.relays);
         reloaded.note("sinks", &left_sinks, &new.sinks);
+        reloaded.left_behind = self.parts.left_behind(&self.parts.journal.status(), 0);
         reloaded.log();
         reloaded
     }
@@ -261,6 +262,9 @@ impl Reloaded {
         if !self.not_applied.is_empty() {
             let settings = self.not_applied.join(", ");
             warn!(settings, "changed settings take effect at the next start only");
+        }
+        for cursor in &self.left_behind {
+            warn!("{cursor}");
         }
     }
 }

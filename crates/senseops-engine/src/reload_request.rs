@@ -29,6 +29,8 @@ pub struct Reloaded {
     pub unchanged: usize,
     /// Settings that have changed and take effect at the next start of the program only.
     pub not_applied: Vec<&'static str>,
+    /// What waits in the journal for sinks and relays that are gone, and how that is given up: a sentence for each.
+    pub left_behind: Vec<String>,
 }
 
 /// A plan was not run; everything goes on as before.

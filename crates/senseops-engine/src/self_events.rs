@@ -2,13 +2,15 @@
 //!
 //! | kind | fields |
 //! |---|---|
-//! | `sos.self.pipeline` | `uptime_seconds`, `journal_events`, `journal_bytes`, `journal_max_bytes`, `journal_age_seconds`, `journal_damaged`, `journal_quarantined`, `journal_failing`, `journal_appended_events`, `journal_durable_events`, `dead_letters_bytes`, `dead_letters_kept`, `dead_letters_not_kept`, `version`, and where the system says it `process_cpu_seconds`, `process_resident_memory_bytes`, `process_open_fds`, `process_threads` |
-//! | `sos.self.source` | `condition`, `emitted`, `lost`, `rate_limited`, `restarts`, `certificate_expires`, and what the source counts itself |
-//! | `sos.self.relay` | `condition`, `emitted`, `lost`, `discarded`, `restarts`, `lag_events`, `lag_age_seconds`, `certificate_expires`, and what the relay counts itself |
-//! | `sos.self.sink` | `condition`, `delivered`, `refused`, `discarded`, `retries`, `writes`, `restarts`, `lag_events`, `lag_bytes`, `lag_age_seconds`, `dead_letters`, `attempts_…` by what they came to, `write_seconds` (sum), `last_success_seconds` (ago), `certificate_expires`, and what the sink counts itself |
+//! | `sos.self.pipeline` | `uptime_seconds`, `version`, and the figures of the journal, the dead letters and, where the system says them, the process, with `journal_`, `dead_letters_` and `process_` before their names |
+//! | `sos.self.source` | the figures of a source |
+//! | `sos.self.relay` | the figures of a relay |
+//! | `sos.self.sink` | the figures of a sink; `attempts_…` by what they came to, `write_seconds` (sum), `last_success_seconds` (ago) |
 //!
-//! Components are told apart by the label `component`. `condition` is 0 for starting, 1 for ok, 2 for a warning and 3 for
-//! failing. `certificate_expires` is when the first of its certificates ends, in seconds since 1970. Totals count from the start of the program. The events come at a fixed pace, whatever fails.
+//! The figures are those of [`figures`](crate::figures). A component is told by the label `component`, and has `condition`
+//! too (0 for starting, 1 for ok, 2 for a warning, 3 for failing), `certificate_expires` (when the first of its
+//! certificates ends, in seconds since 1970) and what it counts itself. Totals count from the start of the program. The
+//! events come at a fixed pace, whatever fails.
 
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use senseops_core::settings::Span;
 use senseops_core::{Body, Condition, Event, Fields, Kind, LabelSet};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::figures::{self, Figure, Number};
 use crate::handle::Handle;
 use crate::view::{CertificateView, RelayView, SinkView, SourceView, View};
 
@@ -47,78 +50,55 @@ fn events(view: &View) -> Vec<Event> {
 }
 
 fn pipeline(view: &View) -> Event {
-    let journal = &view.journal;
     let fields = Fields::default()
         .with("uptime_seconds", view.uptime.as_secs_f64())
-        .with("journal_events", journal.events)
-        .with("journal_bytes", journal.bytes)
-        .with("journal_max_bytes", journal.max_bytes)
-        .with("journal_age_seconds", journal.age.as_secs_f64())
-        .with("journal_damaged", journal.damaged)
-        .with("journal_quarantined", journal.quarantined)
-        .with("journal_failing", journal.failure.is_some())
-        .with("journal_appended_events", journal.appended_events)
-        .with("journal_durable_events", journal.durable_events)
-        .with("dead_letters_bytes", view.dead_letters.bytes)
-        .with("dead_letters_kept", view.dead_letters.kept)
-        .with("dead_letters_not_kept", view.dead_letters.not_kept)
         .with("version", view.program.version);
-    let fields = match &view.process {
-        None => fields,
-        Some(process) => fields
-            .with("process_cpu_seconds", process.cpu_seconds)
-            .with("process_resident_memory_bytes", process.resident_memory_bytes)
-            .with("process_open_fds", process.open_fds)
-            .with("process_threads", process.threads),
-    };
+    let fields = with_figures(fields, "journal_", figures::JOURNAL, &view.journal);
+    let fields = with_figures(fields, "dead_letters_", figures::DEAD_LETTERS, &view.dead_letters);
+    let processes = view.process.iter();
+    let fields =
+        processes.fold(fields, |fields, process| with_figures(fields, "process_", figures::PROCESS, process));
     Event::new(PIPELINE, &Arc::default(), Body::Measurement(fields))
 }
 
 fn source(source: &SourceView) -> Event {
-    let fields = Fields::default()
-        .with("condition", number(&source.condition))
-        .with("emitted", source.emitted)
-        .with("lost", source.lost)
-        .with("rate_limited", source.rate_limited)
-        .with("restarts", source.restarts);
-    let fields = with_certificates(fields, &source.certificates);
+    let fields = with_figures(about(&source.condition, &source.certificates), "", figures::SOURCE, source);
     component(SOURCE, &source.name, fields, &source.readings)
 }
 
 fn relay(relay: &RelayView) -> Event {
-    let fields = Fields::default()
-        .with("condition", number(&relay.condition))
-        .with("emitted", relay.emitted)
-        .with("lost", relay.lost)
-        .with("discarded", relay.discarded)
-        .with("restarts", relay.restarts)
-        .with("lag_events", relay.lag_events)
-        .with("lag_age_seconds", relay.lag_age.as_secs_f64());
-    let fields = with_certificates(fields, &relay.certificates);
+    let fields = with_figures(about(&relay.condition, &relay.certificates), "", figures::RELAY, relay);
     component(RELAY, &relay.name, fields, &relay.readings)
 }
 
 fn sink(sink: &SinkView) -> Event {
-    let fields = Fields::default()
-        .with("condition", number(&sink.condition))
-        .with("delivered", sink.delivered)
-        .with("refused", sink.refused)
-        .with("discarded", sink.discarded)
-        .with("retries", sink.retries)
-        .with("writes", sink.writes)
-        .with("restarts", sink.restarts)
-        .with("lag_events", sink.lag_events)
-        .with("lag_bytes", sink.lag_bytes)
-        .with("lag_age_seconds", sink.lag_age.as_secs_f64())
-        .with("dead_letters", sink.dead_letters)
+    let fields = with_figures(about(&sink.condition, &sink.certificates), "", figures::SINK, sink)
         .with("write_seconds", sink.write_seconds.sum);
     let attempts = sink.attempts.named().into_iter();
     let fields =
         attempts.fold(fields, |fields, (name, count)| fields.with(format!("attempts_{name}"), count));
     let ago = sink.last_success.map(|ago| ago.as_secs_f64());
     let fields = ago.into_iter().fold(fields, |fields, ago| fields.with("last_success_seconds", ago));
-    let fields = with_certificates(fields, &sink.certificates);
     component(SINK, &sink.name, fields, &sink.readings)
+}
+
+fn with_figures<T>(fields: Fields, prefix: &str, figures: &[Figure<T>], of: &T) -> Fields {
+    let figures = figures.iter().filter_map(|figure| Some((figure.name, (figure.read)(of)?)));
+    figures.fold(fields, |fields, (name, number)| {
+        let name = format!("{prefix}{name}");
+        match number {
+            Number::Integer(value) => fields.with(name, value),
+            Number::Real(value) => fields.with(name, value),
+            Number::Flag(value) => fields.with(name, value),
+        }
+    })
+}
+
+/// What every component has.
+fn about(condition: &Condition, certificates: &[CertificateView]) -> Fields {
+    let fields = Fields::default().with("condition", number(condition));
+    let first = certificates.iter().map(|certificate| certificate.expires.as_nanos() / 1_000_000_000).min();
+    first.into_iter().fold(fields, |fields, seconds| fields.with("certificate_expires", seconds))
 }
 
 fn component(kind: Kind, name: &str, fields: Fields, readings: &[Reading]) -> Event {
@@ -126,11 +106,6 @@ fn component(kind: Kind, name: &str, fields: Fields, readings: &[Reading]) -> Ev
     let fields =
         readings.iter().fold(fields, |fields, reading| fields.with(field_name(reading), reading.value));
     Event::new(kind, &labels, Body::Measurement(fields))
-}
-
-fn with_certificates(fields: Fields, certificates: &[CertificateView]) -> Fields {
-    let first = certificates.iter().map(|certificate| certificate.expires.as_nanos() / 1_000_000_000).min();
-    first.into_iter().fold(fields, |fields, seconds| fields.with("certificate_expires", seconds))
 }
 
 /// `refused_malformed` for `refused{reason=malformed}`.

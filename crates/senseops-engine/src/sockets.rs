@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use senseops_core::host::{Lease, Protocol};
-use senseops_core::{Gauge, LeaseError, Meter, UdpLease};
+use senseops_core::{Counter, LeaseError, Meter, UdpLease};
 use socket2::{Domain, Socket, Type};
 use tracing::info;
 
@@ -46,6 +46,8 @@ struct Held {
     heir: Option<Owner>,
     /// It was opened since the handover began.
     is_new: bool,
+    /// Drops of the kernel that an owner has counted.
+    counted_drops: u64,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,7 @@ enum Open {
 struct Owner {
     path: String,
     /// Of datagrams that the kernel has dropped.
-    drops: Option<Gauge>,
+    drops: Option<Counter>,
 }
 
 /// Lends sockets to one component.
@@ -89,11 +91,12 @@ impl Sockets {
 
     /// Brings what the kernel knows about the sockets into the meters of their components.
     pub(crate) fn refresh_readings(&self) {
-        for held in self.lock().held.values() {
-            if let (Open::Udp(socket), Some(gauge)) = (&held.socket, &held.owner.drops)
+        for held in self.lock().held.values_mut() {
+            if let (Open::Udp(socket), Some(counter)) = (&held.socket, &held.owner.drops)
                 && let Some(drops) = platform::kernel_drops(socket)
             {
-                gauge.set(drops);
+                counter.add(drops.saturating_sub(held.counted_drops));
+                held.counted_drops = drops;
             }
         }
     }
@@ -140,7 +143,7 @@ impl ComponentLease {
         &self,
         protocol: Protocol,
         address: SocketAddr,
-        drops: Option<Gauge>,
+        drops: Option<Counter>,
         lend: impl FnOnce(&Open) -> io::Result<T>,
     ) -> Result<T, LeaseError> {
         let failed = |source| LeaseError::Bind { protocol, address, source };
@@ -163,7 +166,7 @@ impl ComponentLease {
                 let bound = socket.local_addr().map_err(failed)?;
                 info!(component = self.path, %protocol, address = %bound, "listening");
                 let heir = Some(owner.clone());
-                let held = entry.insert(Held { socket, bound, owner, heir, is_new: true });
+                let held = entry.insert(Held { socket, bound, owner, heir, is_new: true, counted_drops: 0 });
                 lend(&held.socket).map_err(failed)
             }
         }
@@ -179,7 +182,8 @@ impl Owner {
 
 impl Lease for ComponentLease {
     fn udp(&self, address: SocketAddr, receive_buffer: usize) -> Result<UdpLease, LeaseError> {
-        let drops = self.meter.gauge("kernel_drops", &[]);
+        let help = "Datagrams that the kernel dropped because the receive buffer was full (Linux).";
+        let drops = self.meter.counter("kernel_drops", help, &[]);
         let lease = self.lend(Protocol::Udp, address, Some(drops), |open| match open {
             Open::Udp(socket) => {
                 let receive_buffer = platform::grow_receive_buffer(socket, receive_buffer);
@@ -187,7 +191,8 @@ impl Lease for ComponentLease {
             }
             Open::Tcp(_) => Err(io::ErrorKind::AddrInUse.into()),
         })?;
-        self.meter.gauge("receive_buffer_bytes", &[]).set(lease.receive_buffer as u64);
+        let help = "The receive buffer that the kernel has granted, in bytes.";
+        self.meter.gauge("receive_buffer_bytes", help, &[]).set(lease.receive_buffer as u64);
         Ok(lease)
     }
 

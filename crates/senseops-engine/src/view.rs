@@ -71,16 +71,16 @@ pub struct JournalView {
     pub failure: Option<String>,
     /// Why it cannot be read now, if so. Whoever reads it waits until it can.
     pub unreadable: Option<String>,
-    /// Who reads it, by name; sinks and relays that are gone and keep their place too.
-    pub readers: Vec<JournalReaderView>,
+    /// How far sinks and relays are, by name; also those that are gone.
+    pub cursors: Vec<CursorView>,
 }
 
-/// A reader of the journal at one moment.
+/// How far a sink or relay is in the journal at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalReaderView {
+pub struct CursorView {
     /// The name of the sink or relay.
     pub name: String,
-    /// Whether there is such a component. If not, only its place is kept, until that is [forgotten](crate::Handle::forget).
+    /// Whether there is such a component. If not, what waits for it is kept, until it is [forgotten](crate::Handle::forget).
     pub attached: bool,
     /// Events that wait for it.
     pub lag_events: u64,
@@ -259,7 +259,7 @@ pub struct Histogram {
 
 impl JournalView {
     pub(crate) fn new(status: Status, settings: &JournalSettings) -> Self {
-        let reader = |reader: ReaderStatus| JournalReaderView {
+        let cursor = |reader: ReaderStatus| CursorView {
             name: reader.name,
             attached: reader.attached,
             lag_events: reader.lag.events,
@@ -283,7 +283,7 @@ impl JournalView {
             quarantined: status.quarantined,
             failure: status.failure,
             unreadable: status.unreadable,
-            readers: status.readers.into_iter().map(reader).collect(),
+            cursors: status.readers.into_iter().map(cursor).collect(),
         }
     }
 }
@@ -305,6 +305,16 @@ impl AttemptsView {
 }
 
 impl View {
+    /// Events that are gone: the journal did not take them, they were pushed out of it before a sink or relay could have
+    /// them, or they wait for a sink in a journal that ends with the program. What two sinks miss counts twice.
+    pub fn lost(&self) -> u64 {
+        let sources = self.sources.iter().map(|source| source.lost);
+        let relays = self.relays.iter().map(|relay| relay.lost + relay.discarded);
+        let is_kept = self.journal.outlives_the_program;
+        let sinks = self.sinks.iter().map(|sink| sink.discarded + if is_kept { 0 } else { sink.lag_events });
+        self.embedder.lost + sources.chain(relays).chain(sinks).sum::<u64>()
+    }
+
     /// Events that wait for the sink that is furthest behind.
     pub fn undelivered(&self) -> u64 {
         self.sinks.iter().map(|sink| sink.lag_events).max().unwrap_or(0)

@@ -51,8 +51,12 @@ impl InfluxConfig {
             config: self.clone(),
             last_bytes: AtomicUsize::new(0),
             series: SeriesLimit::new(&build.component, max_series, &seen),
-            points: build.meter.counter("points", &[]),
-            empty_events: build.meter.counter("events_without_fields", &[]),
+            points: build.meter.counter("points", "Points that were written.", &[]),
+            empty_events: build.meter.counter(
+                "events_without_fields",
+                "Events without a field that InfluxDB could hold, of which nothing is written.",
+                &[],
+            ),
             meter: build.meter,
         }))
     }
@@ -127,7 +131,8 @@ impl InfluxSink {
         for (index, over) in &lines.over_limit {
             // What comes again is refused then.
             if retry.binary_search(index).is_err() {
-                self.meter.counter("refused_series", &[("measurement", over.measurement())]).add(1);
+                let help = "Points that would have begun a series too many, see `max_series`.";
+                self.meter.counter("refused_series", help, &[("measurement", over.measurement())]).add(1);
                 if settled.insert(*index) {
                     refused.push(Rejection { index: *index, reason: over.to_string() });
                 }

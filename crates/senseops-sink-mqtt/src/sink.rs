@@ -48,10 +48,14 @@ impl MqttConfig {
     pub(crate) async fn sink(&self, build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         let meter = &build.meter;
         let counters = Counters {
-            messages: meter.counter("messages", &[]),
-            unacknowledged: meter.counter("unacknowledged", &[]),
-            reconnects: meter.counter("reconnects", &[]),
-            in_flight: meter.gauge("in_flight", &[]),
+            messages: meter.counter("messages", "Messages that were published.", &[]),
+            unacknowledged: meter.counter(
+                "unacknowledged",
+                "Messages that the broker had not acknowledged when the connection ended; they are sent again.",
+                &[],
+            ),
+            reconnects: meter.counter("reconnects", "How often the broker was connected to again.", &[]),
+            in_flight: meter.gauge("in_flight", "Messages that the broker has not acknowledged yet.", &[]),
         };
         Ok(Arc::new(MqttSink {
             broker: Arc::new(Broker::new(self, &build).await?.with_last_will()),
@@ -64,7 +68,11 @@ impl MqttConfig {
             max_packet_bytes: self.max_packet_size.get(),
             queue: Mutex::new(mpsc::channel(QUEUE_CAPACITY).0),
             config: self.clone(),
-            events_without_message: meter.counter("events_without_message", &[]),
+            events_without_message: meter.counter(
+                "events_without_message",
+                "Events that have no message in this generation of topics.",
+                &[],
+            ),
             counters,
             build,
         }))

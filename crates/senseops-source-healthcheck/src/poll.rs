@@ -148,7 +148,8 @@ impl Poller {
     fn count(&self, health: &Health) {
         for skipped in &health.skipped {
             let labels = [("field", skipped.field), ("reason", skipped.why.as_str())];
-            self.build.meter.counter("skipped_fields", &labels).add(skipped.count);
+            let help = "Fields of answers that were left out, because they are not what they should be.";
+            self.build.meter.counter("skipped_fields", help, &labels).add(skipped.count);
         }
     }
 

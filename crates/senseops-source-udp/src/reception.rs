@@ -33,7 +33,7 @@ pub(crate) struct Reception {
 impl Reception {
     /// A reception under these rules, that counts with the meter of the component.
     pub(crate) fn new(config: &UdpConfig, build: &Build) -> Self {
-        let counter = |name| build.meter.counter(name, &[]);
+        let counter = |name, help| build.meter.counter(name, help, &[]);
         Self {
             component: build.component.clone(),
             allow: AllowList::new(config.allow.as_deref()),
@@ -41,10 +41,19 @@ impl Reception {
             code_page: config.fallback_encoding,
             user_events: UserEvents::new(build.shared.get::<AppNames>()),
             refusals: Refusals::new(&build.meter),
-            excluded: counter("excluded"),
-            recoded: counter("recoded"),
-            undecodable: counter("undecodable"),
-            unknown_commands: counter("unknown_command"),
+            excluded: counter("excluded", "Events of users that `exclude` names."),
+            recoded: counter(
+                "recoded",
+                "Events whose text was read in the code page of `fallback_encoding`.",
+            ),
+            undecodable: counter(
+                "undecodable",
+                "Events of whose text bytes were replaced, since they are no UTF-8.",
+            ),
+            unknown_commands: counter(
+                "unknown_command",
+                "Events with a command that Qlik Sense is not known to send.",
+            ),
         }
     }
 
@@ -192,7 +201,7 @@ mod tests {
             });
             let event = reception.receive(datagram, LOOPBACK).unwrap();
             assert_eq!(event.fields().text("user_id"), Some(expected));
-            assert_eq!(build.meter.counter(counter, &[]).value(), 1);
+            assert_eq!(build.meter.counter(counter, "", &[]).value(), 1);
         }
     }
 
@@ -216,7 +225,7 @@ mod tests {
             reception(&build, |config| config.fallback_encoding = Some("windows-1252".parse().unwrap()));
         let event = reception.receive("sense1;Start session;LAB;Jörg".as_bytes(), LOOPBACK).unwrap();
         assert_eq!(event.fields().text("user_id"), Some("Jörg"));
-        assert_eq!(build.meter.counter("recoded", &[]).value(), 0);
+        assert_eq!(build.meter.counter("recoded", "", &[]).value(), 0);
     }
 
     #[test]

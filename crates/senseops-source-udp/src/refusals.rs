@@ -7,6 +7,7 @@ use senseops_core::{Counter, Meter};
 
 /// How often a refusal of one reason is logged at most.
 const SAMPLE_INTERVAL: Duration = Duration::from_mins(1);
+const HELP: &str = "Datagrams that are no event, or come from where none is taken.";
 
 /// The refused datagrams by reason.
 pub(crate) struct Refusals {
@@ -30,7 +31,7 @@ impl Refusals {
     /// one.
     pub(crate) fn count(&mut self, reason: &'static str, now: Instant) -> Option<u64> {
         let reason = self.reasons.entry(reason).or_insert_with(|| Reason {
-            counter: self.meter.counter("refused", &[("reason", reason)]),
+            counter: self.meter.counter("refused", HELP, &[("reason", reason)]),
             sampled: None,
             since: 0,
         });
@@ -60,7 +61,7 @@ mod tests {
         assert_eq!(refusals.count("empty", after(59)), None);
         assert_eq!(refusals.count("empty", after(60)), Some(3));
         assert_eq!(refusals.count("empty", after(61)), None);
-        assert_eq!(meter.counter("refused", &[("reason", "empty")]).value(), 5);
-        assert_eq!(meter.counter("refused", &[("reason", "unknown_type")]).value(), 1);
+        assert_eq!(meter.counter("refused", HELP, &[("reason", "empty")]).value(), 5);
+        assert_eq!(meter.counter("refused", HELP, &[("reason", "unknown_type")]).value(), 1);
     }
 }

@@ -94,7 +94,7 @@ impl UdpSource {
             reception: Reception::new(&config, build),
             bursts: Bursts::new(),
             expected: 1,
-            received: build.meter.counter("received", &[]),
+            received: build.meter.counter("received", "Datagrams that were received.", &[]),
             config,
         })
     }

@@ -39,8 +39,16 @@ pub struct ReloadReport {
     pub unchanged: usize,
     /// Settings that have changed and take effect at the next start of the program only.
     pub not_applied: Vec<String>,
-    /// What works but should be known.
+    /// What works but should be known: of the configuration, and of events that wait in the journal for sinks and relays
+    /// that are gone.
     pub warnings: Vec<String>,
+}
+
+/// The answer to `DELETE /api/v1/journal/cursors/NAME`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// Events that waited there and are given up.
+    pub events: u64,
 }
 
 /// The answer to `POST /api/v1/dead-letters/replay`.
@@ -79,9 +87,9 @@ pub(crate) async fn journal(State(Routes { handle, .. }): State<Routes>) -> Json
 pub(crate) async fn forget(
     State(Routes { handle, .. }): State<Routes>,
     name: Result<Path<String>, PathRejection>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Json<Forgotten>, Problem> {
     let Path(name) = name?;
-    handle.forget(&name).map(|()| StatusCode::NO_CONTENT).map_err(|error| {
+    handle.forget(&name).map(|events| Json(Forgotten { events })).map_err(|error| {
         let status = match error {
             ForgetError::Unknown { .. } => StatusCode::NOT_FOUND,
             ForgetError::Attached { .. } => StatusCode::CONFLICT,
@@ -105,9 +113,9 @@ pub(crate) async fn replay(
 
 impl From<Reloaded> for ReloadReport {
     fn from(reloaded: Reloaded) -> Self {
-        let Reloaded { started, restarted, stopped, unchanged, not_applied } = reloaded;
+        let Reloaded { started, restarted, stopped, unchanged, not_applied, left_behind } = reloaded;
         let not_applied = not_applied.into_iter().map(Into::into).collect();
-        Self { started, restarted, stopped, unchanged, not_applied, warnings: Vec::new() }
+        Self { started, restarted, stopped, unchanged, not_applied, warnings: left_behind }
     }
 }
 

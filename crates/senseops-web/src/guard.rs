@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{FORWARDED, HOST, HeaderName, ORIGIN, VIA, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, FORWARDED, HOST, HeaderName, ORIGIN, VIA, WWW_AUTHENTICATE};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use senseops_net::Token;
@@ -37,7 +37,7 @@ pub(crate) struct Stranger;
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
     Page,
-    Token,
+    Token { was_wrong: bool },
     Host,
     Proxy(HeaderName),
 }
@@ -62,7 +62,7 @@ impl Guard {
         }
         match self {
             Self::Token(token) if token.admits(headers) => Ok(()),
-            Self::Token(_) => Err(Refusal::Token),
+            Self::Token(_) => Err(Refusal::Token { was_wrong: headers.contains_key(AUTHORIZATION) }),
             Self::Loopback if !names_loopback(headers) => Err(Refusal::Host),
             Self::Loopback => {
                 trace_of_proxy(headers).map_or(Ok(()), |name| Err(Refusal::Proxy(name.clone())))
@@ -76,9 +76,10 @@ impl IntoResponse for Refusal {
         let forbidden = |detail: String| Problem::new(StatusCode::FORBIDDEN, detail).into_response();
         match self {
             Self::Page => forbidden("web pages may not change anything".into()),
-            Self::Token => {
+            Self::Token { was_wrong } => {
                 let challenge = [(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
-                let problem = Problem::new(StatusCode::UNAUTHORIZED, "the token of web.token is needed");
+                let detail = if was_wrong { "wrong token" } else { "the token of web.token is needed" };
+                let problem = Problem::new(StatusCode::UNAUTHORIZED, detail);
                 (challenge, problem).into_response()
             }
             Self::Host => forbidden(
@@ -170,7 +171,10 @@ mod tests {
             };
             let came_by = (name.clone(), "1.2.3.4");
             assert_eq!(check(&Guard::Loopback, &[local.clone(), came_by.clone()]), Err(Refusal::Proxy(name)));
-            assert_eq!(check(&token, &[local.clone(), came_by.clone()]), Err(Refusal::Token));
+            assert_eq!(
+                check(&token, &[local.clone(), came_by.clone()]),
+                Err(Refusal::Token { was_wrong: false })
+            );
             assert_eq!(check(&token, &[local.clone(), came_by, presented.clone()]), Ok(()));
         }
     }

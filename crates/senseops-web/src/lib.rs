@@ -39,7 +39,7 @@ mod routes;
 mod status;
 mod web;
 
-pub use api::{Control, ReloadReport, ReplayReport};
+pub use api::{Control, Forgotten, ReloadReport, ReplayReport};
 pub use config::{DEFAULT_LISTEN, WebConfig};
 pub use events::{HEARTBEAT, MAX_TAPS};
 pub use metrics::metrics;
@@ -47,7 +47,7 @@ pub use problem::Problem;
 pub use routes::router;
 pub use senseops_engine::{AttemptsView, ProcessStatus};
 pub use status::{
-    CertificateStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus, JournalStatus,
-    ListenerStatus, ReaderStatus, Readiness, Reading, RelayStatus, SinkStatus, SourceStatus, State, Status,
+    CertificateStatus, CursorStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus,
+    JournalStatus, ListenerStatus, Readiness, Reading, RelayStatus, SinkStatus, SourceStatus, State, Status,
 };
 pub use web::Web;

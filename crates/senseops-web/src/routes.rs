@@ -50,7 +50,7 @@ pub(crate) fn routes(parts: Routes) -> Router {
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/reload", post(api::reload))
         .route("/api/v1/journal", get(api::journal))
-        .route("/api/v1/journal/readers/{name}", delete(api::forget))
+        .route("/api/v1/journal/cursors/{name}", delete(api::forget))
         .route("/api/v1/dead-letters/replay", post(api::replay))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
@@ -85,5 +85,5 @@ async fn status(State(Routes { handle, .. }): State<Routes>) -> impl IntoRespons
 }
 
 async fn show_metrics(State(Routes { handle, .. }): State<Routes>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, CONTENT_TYPE_TEXT)], metrics(&Status::of(&handle)))
+    ([(CONTENT_TYPE, CONTENT_TYPE_TEXT)], metrics(&handle.view(), &handle.conditions()))
 }

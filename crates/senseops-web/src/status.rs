@@ -104,16 +104,16 @@ pub struct JournalStatus {
     pub failure: Option<String>,
     /// Why what is on it cannot be read now, if so. Whoever reads it waits until it can.
     pub unreadable: Option<String>,
-    /// Who reads it: sinks, and those that are gone and were not forgotten.
-    pub readers: Vec<ReaderStatus>,
+    /// How far sinks and relays are, by name; also those that are gone and were not forgotten.
+    pub cursors: Vec<CursorStatus>,
 }
 
-/// A place in the journal.
+/// How far a sink or relay is in the journal.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ReaderStatus {
-    /// The sink that it belongs to.
+pub struct CursorStatus {
+    /// The sink or relay.
     pub name: String,
-    /// Whether that sink is there now.
+    /// Whether that is there now.
     pub attached: bool,
     /// Events that wait for it.
     pub lag_events: u64,

@@ -103,13 +103,14 @@ async fn letters_are_summed_up_by_sink_and_reason() {
         summed,
         [
             ("influx.main", "too old", 3, true),
+            ("mqtt.main", "too old", 2, true),
             ("influx.main", "type conflict", 1, true),
-            ("mqtt.main", "too old", 2, true)
         ]
     );
-    let newest = show(dir.path(), Some("influx.main"), 2).unwrap().entries;
+    let shown = show(dir.path(), Some("influx.main"), 2).unwrap();
+    assert_eq!(shown.letters, 4);
     assert_eq!(
-        newest.iter().map(|letter| letter.event.clone()).collect::<Vec<_>>(),
+        shown.entries.iter().map(|letter| letter.event.clone()).collect::<Vec<_>>(),
         [numbered(2), numbered(3)]
     );
 }

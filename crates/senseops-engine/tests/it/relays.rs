@@ -286,9 +286,11 @@ async fn a_changed_relay_takes_over_place_and_state_and_an_unchanged_one_runs_on
             restarted: vec!["relays.changed".into()],
             stopped: vec!["relays.goes".into()],
             unchanged: 1,
+            left_behind: reloaded.left_behind.clone(),
             ..Reloaded::default()
         };
         assert_eq!(reloaded, expected);
+        assert!(reloaded.left_behind[0].contains("forget goes"), "{:?}", reloaded.left_behind);
         emit(&handle, 5..10).await;
         until_saved(&handle).await;
         let emitted: Vec<_> =

@@ -54,6 +54,7 @@ async fn only_what_has_changed_is_restarted_and_nothing_is_lost() {
                 stopped: vec!["sources.goes".into()],
                 unchanged: 2,
                 not_applied: vec![],
+                left_behind: vec![],
             }
         );
         emit(&handle, 10..20).await;

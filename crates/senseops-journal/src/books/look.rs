@@ -47,7 +47,7 @@ impl<C> Books<C> {
 
     fn reader_statuses(&self, now: Timestamp) -> Vec<ReaderStatus> {
         let attached = self.readers.values().map(|cursor| (cursor, true));
-        let absent = self.absent.values().map(|absent| (&absent.cursor, false));
+        let absent = self.absent.values().map(|absent| (&absent.cursor, absent.cursor.is_expected_back));
         let mut readers: Vec<_> = attached
             .chain(absent)
             .map(|(cursor, attached)| ReaderStatus {

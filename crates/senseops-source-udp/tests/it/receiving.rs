@@ -31,7 +31,7 @@ async fn ten_thousand_arrive_in_order(config: UdpConfig) {
     let events = test.collector.events();
     let expected: Vec<String> = NUMBERS.map(|number| number.to_string()).collect();
     assert_eq!(events.iter().map(Event::message).collect::<Vec<_>>(), expected);
-    assert_eq!(test.cx.meter.counter("received", &[]).value(), 10_000);
+    assert_eq!(test.cx.meter.counter("received", "", &[]).value(), 10_000);
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ async fn events_of_excluded_users_are_left_out_and_counted() {
     let users: Vec<_> =
         events.iter().map(|event| user_event::USER_ID.text_of(event.fields()).unwrap()).collect();
     assert_eq!(users, ["testuser2", "anna"]);
-    assert_eq!(test.cx.meter.counter("excluded", &[]).value(), 2);
+    assert_eq!(test.cx.meter.counter("excluded", "", &[]).value(), 2);
 }
 
 #[tokio::test]
@@ -104,6 +104,6 @@ async fn malformed_datagrams_are_counted_by_reason_and_do_no_harm() {
     })
     .await;
     for (reason, expected) in [("empty", 2), ("unknown_type", 4)] {
-        assert_eq!(test.cx.meter.counter("refused", &[("reason", reason)]).value(), expected, "{reason}");
+        assert_eq!(test.cx.meter.counter("refused", "", &[("reason", reason)]).value(), expected, "{reason}");
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use senseops_core::Condition;
 use senseops_engine::{
-    CertificateView, DeadLettersView, EmbedderView, Handle, Histogram, JournalReaderView, JournalView,
-    ListenerView, Overflow, RelayView, SinkView, SourceView,
+    CertificateView, CursorView, DeadLettersView, EmbedderView, Handle, Histogram, JournalView, ListenerView,
+    Overflow, RelayView, SinkView, SourceView,
 };
 
 use super::{
-    CertificateStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus, JournalStatus,
-    ListenerStatus, ReaderStatus, Readiness, Reading, RelayStatus, SinkStatus, SourceStatus, State, Status,
+    CertificateStatus, CursorStatus, DeadLettersStatus, EmbedderStatus, Health, HistogramStatus,
+    JournalStatus, ListenerStatus, Readiness, Reading, RelayStatus, SinkStatus, SourceStatus, State, Status,
 };
 
 impl Status {
@@ -73,13 +73,13 @@ impl From<JournalView> for JournalStatus {
             quarantined: view.quarantined,
             failure: view.failure,
             unreadable: view.unreadable,
-            readers: view.readers.into_iter().map(Into::into).collect(),
+            cursors: view.cursors.into_iter().map(Into::into).collect(),
         }
     }
 }
 
-impl From<JournalReaderView> for ReaderStatus {
-    fn from(view: JournalReaderView) -> Self {
+impl From<CursorView> for CursorStatus {
+    fn from(view: CursorView) -> Self {
         Self {
             name: view.name,
             attached: view.attached,

@@ -150,7 +150,7 @@ async fn every_error_is_a_problem_document() {
 
         {"type":"about:blank","title":"Bad Request","status":400,"detail":"the query cannot be understood: sinks: unknown field `sinks`, expected `sink`"}
         "#);
-        assert_snapshot!(answer(address, &request("DELETE /api/v1/journal/readers/%ff", &[])).await, @r#"
+        assert_snapshot!(answer(address, &request("DELETE /api/v1/journal/cursors/%ff", &[])).await, @r#"
         HTTP/1.1 400 Bad Request
         content-type: application/problem+json
         content-length: 105

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use senseops_web::{
-    CertificateStatus, HistogramStatus, ProcessStatus, Reading, SinkStatus, SourceStatus, Status, metrics,
-    router,
-};
+use senseops_core::host::Reading;
+use senseops_core::{LabelSet, Timestamp};
+use senseops_engine::figures::{self, Figure};
+use senseops_engine::{CertificateView, Histogram};
+use senseops_web::{ProcessStatus, Status, metrics, router};
 
 use crate::support::{ask, event, send, until, with_pipeline};
 
@@ -95,56 +96,74 @@ async fn a_running_pipeline_has_metrics_that_prometheus_reads() {
     .await;
 }
 
-#[test]
-fn every_figure_of_a_status_is_a_metric() {
-    let reading = |name: &str, is_counter| Reading {
-        name: name.into(),
-        labels: [
-            ("reason".to_owned(), "odd \"one\"\\\n".to_owned()),
-            ("component".to_owned(), "x".to_owned()),
-        ]
-        .into(),
-        value: 3,
-        is_counter,
-    };
-    let certificates = vec![CertificateStatus { path: "C:\\ca.pem".into(), expires_unix_seconds: 2e9 }];
-    let status = Status {
-        sources: vec![SourceStatus {
-            name: "udp.users".into(),
-            lost: 1,
-            rate_limited: 2,
-            readings: vec![reading("restarts", true), reading("5xx-answers", false)],
-            certificates: certificates.clone(),
-            ..SourceStatus::default()
-        }],
-        sinks: vec![SinkStatus {
-            name: "influx.main".into(),
-            write_seconds: HistogramStatus { bounds: vec![0.1, 1.0], counts: vec![4, 0, 1], sum: 7.5 },
-            certificates,
-            readings: vec![reading("restarts", true)],
-            ..SinkStatus::default()
-        }],
-        process: Some(ProcessStatus { max_fds: Some(1024), ..ProcessStatus::default() }),
-        ..Status::default()
-    };
-    let text = metrics(&status);
-    let (source, sink) = (("component", "udp.users"), ("component", "influx.main"));
-    let own = [("own_component", "x"), ("reason", "odd \"one\"\\\n")];
-    for (name, labels, expected) in [
-        ("sos_source_lost_events_total", vec![source, ("reason", "journal")], "1"),
-        ("sos_source_lost_events_total", vec![source, ("reason", "rate_limit")], "2"),
-        ("sos_source_restarts_total", vec![source], "0"),
-        ("sos_source_own_restarts_total", vec![source, own[0], own[1]], "3"),
-        ("sos_source__5xx_answers", vec![source, own[0], own[1]], "3"),
-        ("sos_sink_own_restarts_total", vec![sink, own[0], own[1]], "3"),
-        ("sos_sink_write_seconds_bucket", vec![sink, ("le", "0.1")], "4"),
-        ("sos_sink_write_seconds_bucket", vec![sink, ("le", "1")], "4"),
-        ("sos_sink_write_seconds_bucket", vec![sink, ("le", "+Inf")], "5"),
-        ("sos_sink_write_seconds_count", vec![sink], "5"),
-        ("sos_sink_write_seconds_sum", vec![sink], "7.5"),
-        ("sos_certificate_expiry_timestamp_seconds", vec![sink, ("path", "C:\\ca.pem")], "2000000000"),
-        ("process_max_fds", vec![], "1024"),
-    ] {
-        assert_eq!(value(&text, name, &labels), expected, "{name}");
+#[tokio::test]
+async fn a_figure_of_a_components_own_has_its_name_and_its_sentence() {
+    with_pipeline(async |handle| {
+        let mut view = handle.view();
+        let labels = LabelSet::from_iter([("reason", "odd \"one\"\\\n"), ("component", "x")]);
+        let reading = |name, is_counter| {
+            let (help, labels) = ("What is counted.", labels.clone());
+            Reading { name, help, labels, value: 3, is_counter }
+        };
+        let expires = Timestamp::from_nanos(2_000_000_000_000_000_000);
+        let certificate = CertificateView { path: "C:\\ca.pem".into(), expires };
+        let sink = &mut view.sinks[0];
+        sink.readings = vec![reading("restarts", true), reading("5xx-answers", false)];
+        sink.certificates = vec![certificate];
+        sink.write_seconds = Histogram { bounds: &[0.1, 1.0], counts: vec![4, 0, 1], sum: 7.5 };
+        view.process = Some(ProcessStatus { max_fds: Some(1024), ..ProcessStatus::default() });
+
+        let text = metrics(&view, &handle.conditions());
+        let component = ("component", "well");
+        let own = [("own_component", "x"), ("reason", "odd \"one\"\\\n")];
+        for (name, labels, expected) in [
+            ("sos_sink_restarts_total", vec![component], "0"),
+            ("sos_sink_own_restarts_total", vec![component, own[0], own[1]], "3"),
+            ("sos_sink__5xx_answers", vec![component, own[0], own[1]], "3"),
+            ("sos_sink_write_seconds_bucket", vec![component, ("le", "0.1")], "4"),
+            ("sos_sink_write_seconds_bucket", vec![component, ("le", "1")], "4"),
+            ("sos_sink_write_seconds_bucket", vec![component, ("le", "+Inf")], "5"),
+            ("sos_sink_write_seconds_count", vec![component], "5"),
+            ("sos_sink_write_seconds_sum", vec![component], "7.5"),
+            (
+                "sos_certificate_expiry_timestamp_seconds",
+                vec![component, ("path", "C:\\ca.pem")],
+                "2000000000",
+            ),
+            ("process_max_fds", vec![], "1024"),
+            ("sos_journal_cursor_attached", vec![("cursor", "well")], "1"),
+        ] {
+            assert_eq!(value(&text, name, &labels), expected, "{name}");
+        }
+        assert!(text.contains("# HELP sos_sink_own_restarts_total What is counted.\n"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_status_has_each_figure_by_the_name_that_the_lists_give_it() {
+    fn named<T>(figures: &[Figure<T>]) -> Vec<&'static str> {
+        figures.iter().map(|figure| figure.name).collect()
     }
+    with_pipeline(async |handle| {
+        let status = serde_json::to_value(Status::of(&handle)).unwrap();
+        let journal = &status["journal"];
+        for (names, part, words) in [
+            // A reason says more than that there is one.
+            (named(figures::JOURNAL), journal, &["failing", "durable"][..]),
+            (named(figures::CURSOR), &journal["cursors"][0], &[]),
+            (named(figures::DEAD_LETTERS), &status["dead_letters"], &["failing"]),
+            (named(figures::PROCESS), &status["process"], &[]),
+            (named(figures::EMBEDDER), &status["embedder"], &[]),
+            (named(figures::SINK), &status["sinks"][0], &[]),
+        ] {
+            for name in names.into_iter().filter(|name| !words.contains(name)) {
+                assert!(part.get(name).is_some(), "{name} is not in {part:#}");
+            }
+        }
+        for (in_words, of) in [("failure", journal), ("outlives_the_program", journal)] {
+            assert!(of.get(in_words).is_some(), "{in_words} is not in {of:#}");
+        }
+    })
+    .await;
 }

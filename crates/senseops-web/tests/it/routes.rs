@@ -38,11 +38,11 @@ async fn the_status_is_read_back_as_it_was_written() {
         assert_eq!(serde_json::to_string(&status).unwrap(), body);
         assert_eq!((status.embedder.emitted, status.sinks[0].delivered), (2, 2));
         assert_eq!((status.journal.appended_events, status.journal.durable_events), (2, 2));
-        let readers: Vec<_> = status.journal.readers.iter().map(|reader| reader.name.as_str()).collect();
-        assert_eq!(readers, ["down", "well"]);
+        let cursors: Vec<_> = status.journal.cursors.iter().map(|cursor| cursor.name.as_str()).collect();
+        assert_eq!(cursors, ["down", "well"]);
         let (_, journal) = ask(&router, "GET", "/api/v1/journal").await;
         let journal: senseops_web::JournalStatus = serde_json::from_str(&journal).unwrap();
-        assert_eq!(journal.readers.len(), 2);
+        assert_eq!(journal.cursors.len(), 2);
     })
     .await;
 }
@@ -103,8 +103,8 @@ async fn what_cannot_be_done_is_told_in_words() {
             ("GET", "/api/v1/events?kind=qlik*"),
             ("GET", "/api/v1/events?sort=time"),
             ("POST", "/api/v1/reload"),
-            ("DELETE", "/api/v1/journal/readers/nobody"),
-            ("DELETE", "/api/v1/journal/readers/well"),
+            ("DELETE", "/api/v1/journal/cursors/nobody"),
+            ("DELETE", "/api/v1/journal/cursors/well"),
         ] {
             let (code, body) = ask(&router, method, path).await;
             answers.push(format!("{method} {path}: {code} {body}"));
@@ -114,8 +114,8 @@ async fn what_cannot_be_done_is_told_in_words() {
         GET /api/v1/events?kind=qlik*: 400 {"type":"about:blank","title":"Bad Request","status":400,"detail":"\"qlik*\" is neither a kind such as qlik.user_event nor a pattern such as qlik.* or *"}
         GET /api/v1/events?sort=time: 400 {"type":"about:blank","title":"Bad Request","status":400,"detail":"\"sort\" is not known here; there are `kind` and `source`"}
         POST /api/v1/reload: 501 {"type":"about:blank","title":"Not Implemented","status":501,"detail":"this program has no configuration that it could read anew"}
-        DELETE /api/v1/journal/readers/nobody: 404 {"type":"about:blank","title":"Not Found","status":404,"detail":"the journal knows no reader named nobody"}
-        DELETE /api/v1/journal/readers/well: 409 {"type":"about:blank","title":"Conflict","status":409,"detail":"well is reading the journal"}
+        DELETE /api/v1/journal/cursors/nobody: 404 {"type":"about:blank","title":"Not Found","status":404,"detail":"the journal knows no reader named nobody"}
+        DELETE /api/v1/journal/cursors/well: 409 {"type":"about:blank","title":"Conflict","status":409,"detail":"well is reading the journal"}
         "#);
     })
     .await;

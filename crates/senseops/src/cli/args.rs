@@ -38,7 +38,7 @@ pub(super) enum Command {
     Top(Top),
     /// Show events of a running instance as they happen.
     Tap(Tap),
-    /// Look into the journal, or give up a place in it.
+    /// Look into the journal, or give up a cursor in it.
     #[command(subcommand)]
     Journal(Journal),
     /// Look at events that targets refused, or try them again.

@@ -33,10 +33,10 @@ pub(super) async fn dead_letters(registry: &Registry, command: &args::DeadLetter
                 Ok(directory) => directory,
                 Err(exit) => return exit,
             };
-            let (sink, count) = (sink.clone(), *count);
-            let shown = spawn_blocking(move || show(&directory, sink.as_deref(), count));
+            let (of, count) = (sink.clone(), *count);
+            let shown = spawn_blocking(move || show(&directory, of.as_deref(), count));
             match shown.await.map_err(io::Error::other)? {
-                Ok(listing) => print_letters(&listing, args.json),
+                Ok(listing) => print_letters(&listing, sink.as_deref(), args.json),
                 Err(error) => unreadable(&error),
             }
         }
@@ -66,7 +66,7 @@ async fn directory(registry: &Registry, place: &Place) -> Result<PathBuf, io::Re
     };
     found.ok_or_else(|| {
         output::complain("dead letters are not kept; set pipeline.state_dir or pipeline.dead_letters.path")?;
-        Ok(Exit::Failed)
+        Ok(Exit::Config)
     })
 }
 
@@ -103,8 +103,18 @@ fn print_list(listing: &Listing<Summary>, json: bool) -> io::Result<Exit> {
     tell_unreadable(listing.unreadable)
 }
 
-fn print_letters(listing: &Listing<DeadLetter>, json: bool) -> io::Result<Exit> {
+fn print_letters(listing: &Listing<DeadLetter>, sink: Option<&str>, json: bool) -> io::Result<Exit> {
     let mut out = output::stdout();
+    if !json {
+        let of = sink.map(|sink| format!(" of {sink}")).unwrap_or_default();
+        match (listing.letters, listing.entries.len()) {
+            (0, _) => writeln!(out, "there are no dead letters{of}")?,
+            (all, shown) if all == shown as u64 => {}
+            (all, shown) => {
+                writeln!(out, "the newest {shown} of {all} dead letters{of}; --count shows more")?;
+            }
+        }
+    }
     for DeadLetter { refused, sink, reason, event } in &listing.entries {
         if json {
             let line = json!({ "refused": refused, "sink": sink, "reason": reason, "event": event });
@@ -137,5 +147,5 @@ fn tell_unreadable(lines: u64) -> io::Result<Exit> {
 
 fn unreadable(error: &io::Error) -> io::Result<Exit> {
     output::complain(chain(error))?;
-    Ok(Exit::Failed)
+    Ok(Exit::Open)
 }

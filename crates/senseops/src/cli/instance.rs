@@ -3,6 +3,7 @@
 use std::env;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use senseops_config::{Loaded, Problems, Registry};
@@ -10,8 +11,8 @@ use senseops_core::settings::Secret;
 use senseops_core::{BuildError, Files, chain};
 use senseops_net::header::AUTHORIZATION;
 use senseops_net::{
-    BodyError, ClientIdentity, Failure, HeaderMap, HeaderValue, HttpClient, RequestBuilder, Response,
-    StatusCode, TlsSettings, Url, Verify, read_limited, resolve,
+    BodyError, ClientIdentity, Failure, HeaderMap, HeaderValue, HttpClient, Reason, RequestBuilder, Response,
+    StatusCode, TlsSettings, Url, Verify, origin_of, read_limited, resolve,
 };
 use senseops_web::{DEFAULT_LISTEN, Problem, WebConfig};
 use serde::de::DeserializeOwned;
@@ -34,6 +35,8 @@ const TOKEN_VARIABLE: &str = "SOS_TOKEN";
 pub(super) struct Instance {
     url: Url,
     client: HttpClient,
+    /// Where the token is from that it gets.
+    token: Option<&'static str>,
 }
 
 /// The instance did not do what it was asked for.
@@ -45,8 +48,11 @@ pub(super) enum InstanceError {
     /// A token or certificate cannot be used.
     #[error("{}: {}", .0.key, chain(.0))]
     Open(BuildError),
+    /// The configuration has no `web` table, so that nobody can ask.
+    #[error("{} has no `web` table, so a running instance cannot be asked; add one, such as `web: {{ listen: {DEFAULT_LISTEN} }}`, or give --url", files_of(.0))]
+    NoWeb(Vec<PathBuf>),
     /// Nobody answers.
-    #[error("{0}; is `sos run` running with a `web` table?")]
+    #[error("{0}")]
     Unreachable(Failure),
     /// The answer broke off or is none of ours.
     #[error("{url} does not answer like sos")]
@@ -59,9 +65,12 @@ pub(super) enum InstanceError {
     /// There is one, but it is not the one that is meant.
     #[error("the instance that answers uses another journal")]
     Elsewhere,
-    /// It wants a token, and another one than that which it got, if it got one.
+    /// It wants a token, and got none.
     #[error("{error}; give it by --token-file, {TOKEN_VARIABLE} or -c")]
-    Token { error: String },
+    NoToken { error: String },
+    /// It wants another token than that which it got.
+    #[error("{url} says: {error}; the one it got is that of {of}")]
+    WrongToken { url: String, error: String, of: &'static str },
     /// It says why not.
     #[error("{error}")]
     Refused { status: StatusCode, error: String },
@@ -78,7 +87,8 @@ impl Instance {
         let url = match (&access.url, &web) {
             (Some(url), _) => url.clone(),
             (None, Some(web)) => url_of(web),
-            (None, None) => url_of(&WebConfig::default()),
+            (None, None) if access.config.is_empty() => url_of(&WebConfig::default()),
+            (None, None) => return Err(InstanceError::NoWeb(access.config.clone())),
         };
         let token = match (&access.token_file, env::var_os(TOKEN_VARIABLE), web.and_then(|web| web.token)) {
             (Some(path), _, _) => Some(("--token-file", Secret::File(path.clone()))),
@@ -88,14 +98,14 @@ impl Instance {
         };
         let files = Files::default();
         let mut headers = HeaderMap::new();
-        if let Some((key, secret)) = token {
-            let token = resolve(&secret, key, &files).await.map_err(InstanceError::Open)?;
+        if let Some((key, secret)) = &token {
+            let token = resolve(secret, key, &files).await.map_err(InstanceError::Open)?;
             headers.insert(AUTHORIZATION, bearer(key, &token).map_err(InstanceError::Open)?);
         }
         let tls = tls_of(access, &url);
         let client =
             HttpClient::new(&tls, "tls", timeout, headers, &files).await.map_err(InstanceError::Open)?;
-        Ok(Self { url, client })
+        Ok(Self { url, client, token: token.map(|(key, _)| key) })
     }
 
     /// What it answers to a GET of this path.
@@ -114,13 +124,17 @@ impl Instance {
         self.parsed(&url, self.client.post(url.clone())).await
     }
 
-    /// Asks for a DELETE of `name` below this path.
-    pub(super) async fn delete(&self, path: &str, name: &str) -> Result<(), InstanceError> {
+    /// What it answers to a DELETE of `name` below this path.
+    pub(super) async fn delete<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        name: &str,
+    ) -> Result<T, InstanceError> {
         let mut url = self.at(path);
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.push(name);
         }
-        self.send(&url, self.client.delete(url.clone())).await.map(|_empty| ())
+        self.parsed(&url, self.client.delete(url.clone())).await
     }
 
     /// An answer that has no end.
@@ -135,7 +149,7 @@ impl Instance {
         stream: &mut Response,
     ) -> Result<Option<impl AsRef<[u8]> + use<>>, InstanceError> {
         let next = stream.chunk().await;
-        next.map_err(|error| InstanceError::Unreachable(self.client.explain(&self.url, &error)))
+        next.map_err(|error| unreachable(self.client.explain(&self.url, &error)))
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -162,10 +176,8 @@ impl Instance {
 
     /// Sends, and turns every answer that is not a success into an error.
     async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Response, InstanceError> {
-        let response = request
-            .send()
-            .await
-            .map_err(|error| InstanceError::Unreachable(self.client.explain(url, &error)))?;
+        let response = request.send().await;
+        let response = response.map_err(|error| unreachable(self.client.explain(url, &error)))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -175,11 +187,35 @@ impl Instance {
             Ok(Problem { detail, .. }) if !detail.is_empty() => detail,
             Ok(_) | Err(_) => format!("{url} answers {status}"),
         };
-        Err(match status {
-            StatusCode::UNAUTHORIZED => InstanceError::Token { error },
+        Err(match (status, self.token) {
+            (StatusCode::UNAUTHORIZED, Some(of)) => {
+                InstanceError::WrongToken { url: origin_of(&self.url), error, of }
+            }
+            (StatusCode::UNAUTHORIZED, None) => InstanceError::NoToken { error },
             _ => InstanceError::Refused { status, error },
         })
     }
+}
+
+/// Nobody answers, with advice that can be followed on a command line.
+fn unreachable(failure: Failure) -> InstanceError {
+    let advice = match failure.reason {
+        Reason::TlsUntrusted => "give its certificate, or that of the CA which signed it, by --ca",
+        Reason::TlsName => "give a --url with a name that its certificate is for",
+        Reason::TlsExpired => "have it renewed, and check the clocks of both machines",
+        Reason::TlsClientCertificate => "give one that it accepts by --cert and --key",
+        Reason::Tls => "check that --url begins with https:// only if its `web` table has `tls`",
+        Reason::Refused | Reason::Reset | Reason::Unreachable | Reason::BadBody => {
+            "is `sos run` running with a `web` table?"
+        }
+        Reason::Timeout
+        | Reason::Dns
+        | Reason::LoginPage
+        | Reason::Status
+        | Reason::Redirect
+        | Reason::TooLarge => return InstanceError::Unreachable(failure),
+    };
+    InstanceError::Unreachable(failure.advise(advice))
 }
 
 fn with_query(mut url: Url, query: &[(&str, &str)]) -> Url {
@@ -201,13 +237,30 @@ impl InstanceError {
         let exit = match self {
             Self::Config(problems) => return run::refuse(problems),
             Self::Open(_) => Exit::Open,
-            Self::Unreachable(_) | Self::Strange { .. } => Exit::Unreachable,
-            Self::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, .. } => Exit::Config,
-            Self::Elsewhere | Self::Token { .. } | Self::Refused { .. } => Exit::Failed,
+            Self::NoWeb(_) | Self::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, .. } => Exit::Config,
+            // What is named does not exist, or is in use.
+            Self::Refused { status: StatusCode::NOT_FOUND | StatusCode::CONFLICT, .. } => Exit::Usage,
+            Self::Unreachable(_)
+            | Self::Strange { .. }
+            | Self::Elsewhere
+            | Self::NoToken { .. }
+            | Self::WrongToken { .. }
+            | Self::Refused { .. } => Exit::Unreachable,
         };
         output::complain(chain(self))?;
         Ok(exit)
     }
+}
+
+impl InstanceError {
+    /// Nobody is there who could have been asked.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::NoWeb(_) | Self::Elsewhere)
+    }
+}
+
+fn files_of(files: &[PathBuf]) -> String {
+    files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The `web` table of the configuration, if there is one.

@@ -1,4 +1,4 @@
-//! `sos journal`: what waits, and giving up places in it. Asks the running instance if there is one, looks at the files
+//! `sos journal`: what waits, and giving up cursors. Asks the running instance if there is one, looks at the files
 //! otherwise.
 
 use std::io::{self, Write};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use senseops_config::Registry;
 use senseops_core::{Timestamp, chain};
-use senseops_engine::{Inspection, forget_offline, inspect};
-use senseops_web::{JournalStatus, ReaderStatus};
+use senseops_engine::{ForgetOfflineError, InspectError, Inspection, forget_offline, inspect};
+use senseops_web::{CursorStatus, Forgotten, JournalStatus};
 use tokio::task::spawn_blocking;
 
 use super::args::{self, Access, Place};
@@ -29,18 +29,19 @@ async fn show(registry: &Registry, args: &args::View) -> io::Result<Exit> {
     };
     match (asked, directory) {
         (Ok(status), _) => shown(&status, args.json, &[]),
-        (Err(_nobody_there), Some(directory)) => {
-            let inspected = spawn_blocking(move || inspect(&directory).map(|found| (directory, found)));
-            match inspected.await.map_err(io::Error::other)? {
-                Ok((directory, inspection)) => {
-                    let remarks = remarks(&inspection);
-                    shown(&status_of(&directory, inspection), args.json, &remarks)
-                }
-                Err(error) => failed(&error),
+        (Err(nobody), Some(directory)) if nobody.is_absence() => match inspected(directory.clone()).await? {
+            Ok(inspection) => {
+                let remarks = remarks(&inspection);
+                shown(&status_of(&directory, inspection), args.json, &remarks)
             }
-        }
-        (Err(error), None) => error.tell(),
+            Err(error) => failed(&error, Exit::Open),
+        },
+        (Err(error), _) => error.tell(),
     }
+}
+
+async fn inspected(directory: PathBuf) -> io::Result<Result<Inspection, InspectError>> {
+    spawn_blocking(move || inspect(&directory)).await.map_err(io::Error::other)
 }
 
 async fn forget(registry: &Registry, place: &Place, name: &str) -> io::Result<Exit> {
@@ -48,28 +49,39 @@ async fn forget(registry: &Registry, place: &Place, name: &str) -> io::Result<Ex
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let done = match (asked, directory) {
-        (Ok(_status), _) => {
-            let instance = Instance::find(registry, &place.access, PATIENCE).await;
-            let forgotten = match instance {
-                Ok(instance) => instance.delete("/api/v1/journal/readers", name).await,
-                Err(error) => Err(error),
-            };
-            forgotten.map_err(|error| error.tell())
+    let forgotten = match (asked, directory) {
+        (Ok(_status), _) => match Instance::find(registry, &place.access, PATIENCE).await {
+            Ok(instance) => instance.delete("/api/v1/journal/cursors", name).await,
+            Err(error) => Err(error),
         }
-        (Err(_nobody_there), Some(directory)) => {
-            let name = name.to_owned();
-            let forgotten = spawn_blocking(move || forget_offline(&directory, &name)).await;
-            forgotten.map_err(io::Error::other)?.map_err(|error| failed(&error))
-        }
-        (Err(error), None) => Err(error.tell()),
+        .map_err(|error| error.tell()),
+        (Err(nobody), Some(directory)) if nobody.is_absence() => forget_in(directory, name).await,
+        (Err(error), _) => Err(error.tell()),
     };
-    match done {
-        Ok(()) => {
-            writeln!(output::stdout(), "{name} is forgotten")?;
+    match forgotten {
+        Ok(Forgotten { events }) => {
+            writeln!(
+                output::stdout(),
+                "{name} is forgotten; {events} events that waited for it are given up"
+            )?;
             Ok(Exit::Done)
         }
         Err(exit) => exit,
+    }
+}
+
+/// The same where nobody uses the journal.
+async fn forget_in(directory: PathBuf, name: &str) -> Result<Forgotten, io::Result<Exit>> {
+    let events = match inspected(directory.clone()).await.map_err(Err)? {
+        Ok(found) => found.readers.iter().find(|reader| reader.name == name).map_or(0, |one| one.lag.events),
+        Err(error) => return Err(failed(&error, Exit::Open)),
+    };
+    let gone = name.to_owned();
+    match spawn_blocking(move || forget_offline(&directory, &gone)).await.map_err(io::Error::other) {
+        Ok(Ok(())) => Ok(Forgotten { events }),
+        Ok(Err(error @ ForgetOfflineError::Unknown { .. })) => Err(failed(&error, Exit::Usage)),
+        Ok(Err(error)) => Err(failed(&error, Exit::Open)),
+        Err(panicked) => Err(Err(panicked)),
     }
 }
 
@@ -117,18 +129,18 @@ fn directory(registry: &Registry, place: &Place) -> Result<Option<PathBuf>, io::
     }
 }
 
-fn failed(error: &(dyn std::error::Error + 'static)) -> io::Result<Exit> {
+fn failed(error: &(dyn std::error::Error + 'static), exit: Exit) -> io::Result<Exit> {
     output::complain(chain(error))?;
-    Ok(Exit::Failed)
+    Ok(exit)
 }
 
 /// What files tell, in the words of an instance.
 fn status_of(directory: &Path, inspection: Inspection) -> JournalStatus {
     let Inspection { appended_events, disk_bytes, oldest, readers, damaged, quarantined, .. } = inspection;
     let count = |places: usize| u64::try_from(places).unwrap_or(u64::MAX);
-    let readers: Vec<_> = readers
+    let cursors: Vec<_> = readers
         .into_iter()
-        .map(|reader| ReaderStatus {
+        .map(|reader| CursorStatus {
             name: reader.name,
             attached: reader.attached,
             lag_events: reader.lag.events,
@@ -140,15 +152,15 @@ fn status_of(directory: &Path, inspection: Inspection) -> JournalStatus {
     JournalStatus {
         path: Some(directory.display().to_string()),
         outlives_the_program: true,
-        events: readers.iter().map(|reader| reader.lag_events).max().unwrap_or(0),
-        bytes: readers.iter().map(|reader| reader.lag_bytes).max().unwrap_or(0),
+        events: cursors.iter().map(|cursor| cursor.lag_events).max().unwrap_or(0),
+        bytes: cursors.iter().map(|cursor| cursor.lag_bytes).max().unwrap_or(0),
         disk_bytes,
         age_seconds: oldest.map_or(0.0, |oldest| Timestamp::now().since(oldest).as_secs_f64()),
         appended_events,
         durable_events: appended_events,
         damaged: count(damaged.len()),
         quarantined: count(quarantined.len()),
-        readers,
+        cursors,
         ..JournalStatus::default()
     }
 }
@@ -207,20 +219,20 @@ fn print(out: &mut impl Write, status: &JournalStatus) -> io::Result<()> {
         writeln!(out, "WAITING: {}", table::harmless(reason))?;
     }
     let rows: Vec<_> = status
-        .readers
+        .cursors
         .iter()
-        .map(|reader| {
+        .map(|cursor| {
             [
-                reader.name.clone(),
-                if reader.attached { "yes" } else { "no" }.to_owned(),
-                reader.lag_events.to_string(),
-                table::size(reader.lag_bytes),
-                if reader.lag_events > 0 { table::span(reader.lag_age_seconds) } else { String::new() },
-                reader.discarded.to_string(),
+                cursor.name.clone(),
+                if cursor.attached { "yes" } else { "gone" }.to_owned(),
+                cursor.lag_events.to_string(),
+                table::size(cursor.lag_bytes),
+                if cursor.lag_events > 0 { table::span(cursor.lag_age_seconds) } else { String::new() },
+                cursor.discarded.to_string(),
             ]
         })
         .collect();
-    table::write(out, ["reader", "attached", ">waiting", ">size", ">age", ">discarded"], &rows)
+    table::write(out, ["cursor", "read", ">waiting", ">size", ">age", ">discarded"], &rows)
 }
 
 #[cfg(test)]
@@ -229,7 +241,7 @@ mod tests {
 
     #[test]
     fn places_are_shown_with_what_waits_for_them() {
-        let reader = |name: &str, attached, lag_events| ReaderStatus {
+        let cursor = |name: &str, attached, lag_events| CursorStatus {
             name: name.into(),
             attached,
             lag_events,
@@ -246,7 +258,7 @@ mod tests {
             appended_events: 9000,
             durable_events: 8990,
             failure: Some("no space left".into()),
-            readers: vec![reader("influx.main", true, 0), reader("mqtt.gone", false, 5000)],
+            cursors: vec![cursor("influx.main", true, 0), cursor("mqtt.gone", false, 5000)],
             ..JournalStatus::default()
         };
         let mut out = Vec::new();
@@ -255,9 +267,9 @@ mod tests {
         journal in /var/lib/sos/journal: 5000 events wait, 5.0 MiB of 1.0 GiB
         9000 events ever, 8990 of them durable; 6.0 MiB on disk, 0 damaged places, 0 files set aside
         FAILING: no space left
-        reader       attached  waiting     size   age  discarded
-        influx.main  yes             0      0 B                3
-        mqtt.gone    no           5000  4.8 MiB  90 s          3
+        cursor       read  waiting     size   age  discarded
+        influx.main  yes         0      0 B                3
+        mqtt.gone    gone     5000  4.8 MiB  90 s          3
         ");
     }
 }

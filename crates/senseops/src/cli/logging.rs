@@ -42,13 +42,18 @@ pub(super) fn start(args: &Args) -> Logs {
         (LogFormat::Json, false) => builder.json().with_writer(io::stderr).init(),
         (LogFormat::Text, true) => builder.without_time().with_ansi(false).with_writer(logs.clone()).init(),
         (LogFormat::Text, false) => {
-            builder.with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).init();
+            builder.with_ansi(wants_colour() && io::stderr().is_terminal()).with_writer(io::stderr).init();
         }
     }
     if let Some(error) = unreadable {
         warn!(error = %chain(&error), "RUST_LOG cannot be read and is ignored");
     }
     logs
+}
+
+/// See <https://no-color.org>.
+fn wants_colour() -> bool {
+    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 impl Logs {

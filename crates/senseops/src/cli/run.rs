@@ -113,10 +113,10 @@ fn sum_up(summary: &Summary) {
         );
     }
     let emitted: u64 = view.sources.iter().map(|source| source.emitted).sum();
-    let lost: u64 = view.sources.iter().map(|source| source.lost).sum();
     let rate_limited: u64 = view.sources.iter().map(|source| source.rate_limited).sum();
-    let name = view.program.name;
-    info!(emitted, lost, rate_limited, undelivered = view.undelivered(), "{name} has stopped");
+    let refused: u64 = view.sinks.iter().map(|sink| sink.refused).sum();
+    let (name, lost, undelivered) = (view.program.name, view.lost(), view.undelivered());
+    info!(emitted, lost, refused, rate_limited, undelivered, "{name} has stopped");
 }
 
 pub(super) fn load(registry: &Registry, files: &args::Files) -> Result<Loaded, Problems> {

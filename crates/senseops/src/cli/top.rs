@@ -1,5 +1,6 @@
 //! `sos top`: what a running instance does.
 
+mod columns;
 mod components;
 mod picture;
 

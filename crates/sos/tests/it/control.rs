@@ -19,7 +19,7 @@ const OTHER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)
 const LOGIN: &[u8] = b"/qseow-proxy-session/;sense1;Start session;LAB;anna;HubAccess;;hello";
 
 /// A source at `listen`, whatever else there is.
-fn source(listen: SocketAddr) -> String {
+pub(crate) fn source(listen: SocketAddr) -> String {
     format!("sources: {{ udp: {{ users: {{ listen: '{listen}', allow: [ 127.0.0.1 ] }} }} }}\n")
 }
 
@@ -29,19 +29,19 @@ fn printing(web: SocketAddr, udp: SocketAddr) -> String {
 }
 
 /// Sends an event to the source of the program that is looked into at `web`.
-fn send(web: SocketAddr) {
+pub(crate) fn send(web: SocketAddr) {
     let to = &status(web)["listeners"][0]["address"];
     UdpSocket::bind("127.0.0.1:0").unwrap().send_to(LOGIN, to.as_str().unwrap()).unwrap();
 }
 
-fn status(web: SocketAddr) -> Value {
+pub(crate) fn status(web: SocketAddr) -> Value {
     let (code, body) = http(web, "GET /status", &[]);
     assert_eq!(code, 200, "{body}");
     serde_json::from_str(&body).unwrap()
 }
 
 /// Asks again and again until the status is as it should be.
-fn until(web: SocketAddr, done: impl Fn(&Value) -> bool) {
+pub(crate) fn until(web: SocketAddr, done: impl Fn(&Value) -> bool) {
     let begin = Instant::now();
     while begin.elapsed() < LONGEST {
         if done(&status(web)) {
@@ -91,7 +91,11 @@ fn a_reload_takes_what_is_good_and_leaves_all_as_it_is_when_something_is_bad() {
     send(web);
     until(web, |status| status["sinks"][0]["delivered"] == 3);
     assert_eq!(program.stop(), 0);
-    assert!(program.text.contains("sos has stopped emitted=3 lost=0 rate_limited=0"), "{}", program.text);
+    assert!(
+        program.text.contains("sos has stopped emitted=3 lost=0 refused=0 rate_limited=0"),
+        "{}",
+        program.text
+    );
 }
 
 #[test]
@@ -151,6 +155,9 @@ fn the_listener_follows_its_table() {
     let (code, _, stderr) = output(&["reload", "--url", &format!("http://{elsewhere}")]);
     assert_eq!(code, 6);
     assert!(stderr.contains("is `sos run` running with a `web` table?"), "{stderr}");
+    let (code, _, stderr) = output(&["reload", "-c", &path]);
+    assert_eq!(code, 3);
+    assert_snapshot!(stderr.replace(&path, "sos.yaml"), @"sos: sos.yaml has no `web` table, so a running instance cannot be asked; add one, such as `web: { listen: 127.0.0.1:8090 }`, or give --url");
     assert_eq!(program.stop(), 0);
 }
 
@@ -194,8 +201,11 @@ fn an_address_that_others_reach_needs_a_token() {
     assert_eq!(output(&["reload", "-c", &path]).0, 0);
     let url = format!("http://{here}");
     let (code, _, stderr) = output(&["reload", "--url", &url]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 6);
     assert_snapshot!(stderr, @"sos: the token of web.token is needed; give it by --token-file, SOS_TOKEN or -c");
+    let (code, _, stderr) = output_of(sos(&["journal", "show", "-c", &path]).env("SOS_TOKEN", "wrong"));
+    assert_eq!(code, 6, "the files are not looked at instead");
+    assert_snapshot!(stderr.replace(&here.to_string(), "ADDRESS"), @"sos: http://ADDRESS says: wrong token; the one it got is that of SOS_TOKEN");
     assert_eq!(output_of(sos(&["reload", "--url", &url]).env("SOS_TOKEN", "canary")).0, 0);
     assert_eq!(program.stop(), 0);
     assert!(!program.text.contains("canary"), "{}", program.text);
@@ -216,7 +226,7 @@ fn without_a_token_web_pages_and_proxies_are_refused() {
         ("GET /readyz", "Forwarded: for=1.2.3.4", 200),
         ("POST /api/v1/reload", "Origin: http://localhost", 403),
         ("POST /api/v1/reload", "X-Harmless: 1", 200),
-        ("DELETE /api/v1/journal/readers/x", "Origin: null", 403),
+        ("DELETE /api/v1/journal/cursors/x", "Origin: null", 403),
     ] {
         assert_eq!(http(web, request, &[header]).0, expected, "{request} {header}");
     }
@@ -272,63 +282,6 @@ fn tap_shows_events_as_they_come() {
     assert_eq!(other.0.try_wait().unwrap(), None);
     let (code, _, stderr) = output(&["tap", "-c", &path, "--kind", "qlik*"]);
     assert_eq!(code, 2, "{stderr}");
-}
-
-#[test]
-fn a_place_in_the_journal_is_shown_and_given_up_with_and_without_a_running_instance() {
-    let dir = tempfile::tempdir().unwrap();
-    let (web, udp) = (free_tcp(), ANY);
-    let state = dir.path().join("state");
-    let pipeline = format!("pipeline: {{ state_dir: {state:?}, shutdown_timeout: 1s }}\n");
-    let yaml = |sinks: &[&str]| {
-        let sinks: Vec<_> = sinks
-            .iter()
-            .map(|name| format!("{name}: {{ url: 'http://127.0.0.1:1', database: x }}"))
-            .collect();
-        format!(
-            "{pipeline}web: {{ listen: '{web}' }}\n{}sinks: {{ console: {{ out: {{}} }}, influx: {{ {} }} }}\n",
-            source(udp),
-            sinks.join(", ")
-        )
-    };
-    let path = config(dir.path(), &yaml(&["a", "b", "c"]));
-    let mut program = Logged::start(&mut sos(&["run", "-c", &path]));
-    send(web);
-    until(web, |status| status["journal"]["durable_events"] == 1);
-    config(dir.path(), &yaml(&["c"]));
-    assert_eq!(output(&["reload", "-c", &path]).0, 0);
-
-    let directory = state.join("journal");
-    let directory = directory.to_str().unwrap();
-    let table = |arguments: &[&str]| {
-        let (code, stdout, stderr) = output(arguments);
-        assert_eq!(code, 0, "{stderr}");
-        let rows = stdout.lines().skip_while(|line| !line.starts_with("reader ")).skip(1);
-        let rows = rows.filter_map(|row| {
-            let mut words = row.split_whitespace();
-            Some(format!("{} {} {}", words.next()?, words.next()?, words.next()?))
-        });
-        rows.collect::<Vec<_>>()
-    };
-    let shown = table(&["journal", "show", "-c", &path]);
-    assert_eq!(shown, ["console.out yes 0", "influx.a no 1", "influx.b no 1", "influx.c yes 1"]);
-    let (code, _, stderr) = output(&["journal", "forget", "influx.c", "-c", &path]);
-    assert_eq!((code, stderr.as_str()), (1, "sos: influx.c is reading the journal\n"));
-    assert_eq!(output(&["journal", "forget", "influx.a", "-c", &path]).0, 0);
-    // Who looks at the files themselves hears who uses them.
-    let (code, _, stderr) = output(&["journal", "forget", "influx.b", "--path", directory]);
-    assert_eq!(code, 1);
-    assert!(stderr.contains(&program.running.0.id().to_string()), "{stderr}");
-    assert_eq!(program.stop(), 0);
-
-    assert_eq!(output(&["journal", "forget", "influx.b", "--path", directory]).0, 0);
-    let shown = table(&["journal", "show", "-c", &path]);
-    assert_eq!(shown, ["console.out no 0", "influx.c no 1"]);
-    let (code, stdout, _) = output(&["journal", "show", "--path", directory, "--json"]);
-    let status: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((code, &status["appended_events"]), (0, &Value::from(1)));
-    let (code, _, stderr) = output(&["journal", "forget", "influx.b", "--path", directory]);
-    assert_eq!((code, stderr.as_str()), (1, "sos: the journal knows no reader named influx.b\n"));
 }
 
 #[test]
@@ -427,6 +380,25 @@ fn over_tls_the_instance_is_found_by_its_configuration_or_by_its_authority() {
     assert_eq!(code, 0, "{stderr}");
 }
 
+#[test]
+fn a_certificate_that_signed_itself_is_trusted_when_it_is_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Pki::new().unwrap().write_server_to(dir.path(), &Certificate::SelfSigned).unwrap();
+    let web = free_tcp();
+    let tls = format!("', tls: {{ cert: {:?}, key: {:?} }} }}", server.cert, server.key);
+    let path = config(dir.path(), &printing(web, ANY).replacen("' }", &tls, 1));
+    let _program = Logged::start(&mut sos(&["run", "-c", &path]));
+    let url = format!("https://{web}");
+    let (code, _, stderr) = output(&["journal", "show", "--url", &url]);
+    assert_eq!(code, 6);
+    assert_snapshot!(stderr.replace(&web.to_string(), "ADDRESS"), @"sos: the certificate of https://ADDRESS cannot be used: invalid peer certificate: Other(OtherError(CaUsedAsEndEntity)); give its certificate, or that of the CA which signed it, by --ca");
+    let (code, _, stderr) =
+        output(&["journal", "show", "--url", &url, "--ca", server.cert.to_str().unwrap()]);
+    assert_eq!(code, 0, "{stderr}");
+    let (code, _, stderr) = output(&["journal", "show", "--url", &url, "--ca", server.ca.to_str().unwrap()]);
+    assert_eq!(code, 6, "{stderr}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_target_refused_is_listed_shown_and_tried_again() {
     let dir = tempfile::tempdir().unwrap();
@@ -457,7 +429,7 @@ async fn what_a_target_refused_is_listed_shown_and_tried_again() {
     assert_eq!(code, 0);
     assert!(stdout.contains("influx.main refused: ") && stdout.contains("user_id=anna"), "{stdout}");
     let (_, stdout, _) = output(&["dead-letters", "show", "--sink", "influx.other", "-c", &path]);
-    assert_eq!(stdout, "");
+    assert_eq!(stdout, "there are no dead letters of influx.other\n");
 
     target.answer_with(|_request| Answer::no_content().header("x-influxdb-version", "1.8.10"));
     let (code, stdout, stderr) = output(&["dead-letters", "replay", "-c", &path]);

@@ -9,8 +9,10 @@
 
 mod canary;
 mod control;
+mod cursors;
 mod golden;
 mod launch;
 mod outage;
 mod program;
+mod screens;
 mod support;

@@ -52,7 +52,7 @@ fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
       reload        Make a running instance read its configuration anew
       top           Show what a running instance does, live on a terminal
       tap           Show events of a running instance as they happen
-      journal       Look into the journal, or give up a place in it
+      journal       Look into the journal, or give up a cursor in it
       dead-letters  Look at events that targets refused, or try them again
       demo          Run a simulated Qlik Sense estate with a live picture; needs no server, file or
                     privilege

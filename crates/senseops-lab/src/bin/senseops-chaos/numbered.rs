@@ -98,7 +98,7 @@ impl Source for Numbered {
 
 impl Numbered {
     async fn ledger(&self) -> Result<Ledger, BoxError> {
-        let counter = |name| self.build.meter.counter(name, &[]);
+        let counter = |name| self.build.meter.counter(name, "Events whose receipt said so.", &[]);
         let file = match &self.config.stored {
             Some(path) => Some(File::options().create(true).append(true).open(path).await?),
             None => None,

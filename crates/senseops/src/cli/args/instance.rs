@@ -60,9 +60,9 @@ pub(in crate::cli) struct Tap {
 pub(in crate::cli) enum Journal {
     /// Show what waits in it, and for whom.
     Show(View),
-    /// Give up the place of a sink that is gone, and with it what waits for it.
+    /// Give up the cursor of a sink or relay that is gone, and with it what waits there.
     Forget {
-        /// The sink, as `sos journal show` names it.
+        /// Its name, as `sos journal show` has it.
         name: String,
         #[command(flatten)]
         place: Place,

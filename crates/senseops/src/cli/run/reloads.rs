@@ -138,14 +138,15 @@ impl Reloads {
             Err(ReloadError::Open(error)) => return Err(logged(&problems_of(&locator, &error))),
             Err(error @ ReloadError::Ended) => return Err(error.to_string()),
         };
-        let mut report = ReloadReport::from(reloaded);
-        report.warnings = warnings.iter().map(ToString::to_string).collect();
+        let mut warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
         if let Err(error) = self.front.apply(change).await {
-            report.warnings.push(web_problem(&locator, &error).to_string());
+            warnings.push(web_problem(&locator, &error).to_string());
         }
-        for warning in &report.warnings {
+        for warning in &warnings {
             warn!(%warning, "configuration");
         }
+        let mut report = ReloadReport::from(reloaded);
+        report.warnings.extend(warnings);
         Ok(report)
     }
 }

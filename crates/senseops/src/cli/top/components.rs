@@ -1,6 +1,6 @@
-//! A row for each component.
+//! A row for each component, and for each cursor that a component has left behind.
 
-use senseops_web::{Health, RelayStatus, SinkStatus, SourceStatus, State, Status};
+use senseops_web::{CursorStatus, Health, RelayStatus, SinkStatus, SourceStatus, State, Status};
 
 use super::table::{harmless, span};
 
@@ -14,7 +14,7 @@ pub(super) struct Row {
     /// Events per second since the last picture; `None` in the first.
     pub(super) rate: Option<f64>,
     /// Events emitted or delivered.
-    pub(super) events: u64,
+    pub(super) events: Option<u64>,
     pub(super) lag_events: Option<u64>,
     pub(super) lag_age_seconds: Option<f64>,
     /// Events that are gone: refused, discarded, not taken.
@@ -45,7 +45,9 @@ pub(super) fn rows(status: &Status, before: Option<(&Status, f64)>) -> Vec<Row> 
         });
         Row::sink(sink, then)
     });
-    sources.chain(relays).chain(sinks).collect()
+    let gone = status.journal.cursors.iter().filter(|cursor| !cursor.attached);
+    let gone = gone.map(|cursor| Row::gone(cursor, &status.program));
+    sources.chain(relays).chain(sinks).chain(gone).collect()
 }
 
 impl Row {
@@ -55,7 +57,7 @@ impl Row {
     fn source(source: &SourceStatus, before: Option<(u64, f64)>) -> Self {
         Self {
             rate: before.map(|before| rate(source.emitted, before)),
-            events: source.emitted,
+            events: Some(source.emitted),
             gone: source.lost + source.rate_limited,
             ..Self::of(&source.name, &source.health)
         }
@@ -64,7 +66,7 @@ impl Row {
     fn relay(relay: &RelayStatus, before: Option<(u64, f64)>) -> Self {
         Self {
             rate: before.map(|before| rate(relay.emitted, before)),
-            events: relay.emitted,
+            events: Some(relay.emitted),
             lag_events: Some(relay.lag_events),
             lag_age_seconds: Some(relay.lag_age_seconds).filter(|_| relay.lag_events > 0),
             gone: relay.lost + relay.discarded,
@@ -75,12 +77,24 @@ impl Row {
     fn sink(sink: &SinkStatus, before: Option<(u64, f64)>) -> Self {
         Self {
             rate: before.map(|before| rate(sink.delivered, before)),
-            events: sink.delivered,
+            events: Some(sink.delivered),
             lag_events: Some(sink.lag_events),
             lag_age_seconds: Some(sink.lag_age_seconds).filter(|_| sink.lag_events > 0),
             gone: sink.refused + sink.discarded,
             last_success_seconds: sink.last_success_seconds,
             ..Self::of(&sink.name, &sink.health)
+        }
+    }
+
+    fn gone(cursor: &CursorStatus, program: &str) -> Self {
+        Self {
+            name: cursor.name.clone(),
+            state: State::Warning,
+            words: format!("gone; {program} journal forget {} gives up what waits", cursor.name),
+            lag_events: Some(cursor.lag_events),
+            lag_age_seconds: Some(cursor.lag_age_seconds).filter(|_| cursor.lag_events > 0),
+            gone: cursor.discarded,
+            ..Self::default()
         }
     }
 
@@ -97,7 +111,7 @@ impl Row {
         let or_nothing = |text: Option<String>| text.unwrap_or_default();
         [
             self.name,
-            self.events.to_string(),
+            or_nothing(self.events.map(|events| events.to_string())),
             or_nothing(self.rate.map(|rate| format!("{rate:.0}"))),
             or_nothing(self.lag_events.map(|events| events.to_string())),
             or_nothing(self.lag_age_seconds.map(span)),
@@ -115,6 +129,8 @@ fn rate(now: u64, (then, seconds): (u64, f64)) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use senseops_web::JournalStatus;
+
     use super::*;
 
     #[test]
@@ -139,6 +155,14 @@ mod tests {
                 last_success_seconds: Some(0.5),
                 ..SinkStatus::default()
             }],
+            program: "sos".into(),
+            journal: JournalStatus {
+                cursors: vec![
+                    CursorStatus { name: "influx.main".into(), attached: true, ..CursorStatus::default() },
+                    CursorStatus { name: "mqtt.old".into(), lag_events: 9, ..CursorStatus::default() },
+                ],
+                ..JournalStatus::default()
+            },
             ..Status::default()
         };
         let cells: Vec<_> =
@@ -148,6 +172,16 @@ mod tests {
             [
                 ["udp.users", "100", "50", "", "", "3", "", "starting"],
                 ["influx.main", "50", "10", "5", "61 s", "7", "500 ms ago", "failing: refused [2J"],
+                [
+                    "mqtt.old",
+                    "",
+                    "",
+                    "9",
+                    "0 ms",
+                    "0",
+                    "",
+                    "gone; sos journal forget mqtt.old gives up what waits"
+                ],
             ]
         );
         assert_eq!(rows(&status(1, 1), None)[0].rate, None);

@@ -7,13 +7,12 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{self, Block, Cell, Gauge, Table, Widget};
 use senseops_web::{State, Status};
 
+use super::columns::Columns;
 use super::components::Row;
 use super::table::{harmless, size, span};
 
 const TITLE_HEIGHT: u16 = 1;
 const JOURNAL_HEIGHT: u16 = 3;
-/// Of the columns between name and state.
-const WIDTHS: [u16; 6] = [11, 7, 9, 7, 7, 13];
 
 /// Everything that one picture shows.
 pub(super) struct Picture {
@@ -81,36 +80,31 @@ impl Picture {
         if hidden > 0 {
             rows.sort_by_key(|row| std::cmp::Reverse(row.state));
         }
-        let name = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).clamp(9, 40);
-        let name = Constraint::Length(u16::try_from(name).unwrap_or(40));
-        let widths = [name].into_iter().chain(WIDTHS.map(Constraint::Length)).chain([Constraint::Fill(1)]);
-        let header = Row::HEADER.iter().zip([0].into_iter().chain(WIDTHS).chain([0]));
-        let header = widgets::Row::new(header.map(|(title, width)| aligned(title, title, width))).bold();
-        let rows = rows.into_iter().take(shown).map(|row| cells(row.clone()));
+        let rows: Vec<Row> = rows.into_iter().take(shown).cloned().collect();
+        let columns = Columns::of(&rows, usize::from(area.width.saturating_sub(2)));
+        let widths =
+            columns.widths().map(|width| Constraint::Length(u16::try_from(width).unwrap_or(u16::MAX)));
+        let widths: Vec<_> = widths.collect();
+        let header = widgets::Row::new(columns.texts(Row::HEADER).map(|(_, title)| title)).bold();
+        let rows = rows.into_iter().map(|row| {
+            let colour = colour(row.state);
+            widgets::Row::new(columns.texts(row.cells()).map(|(title, text)| {
+                let cell = Cell::from(text);
+                if title == "state" { cell.style(colour) } else { cell }
+            }))
+        });
         let title = format!(" sources, relays and sinks{more} ");
         Table::new(rows, widths).header(header).block(Block::bordered().title(title)).render(area, buffer);
     }
 }
 
-fn cells(row: Row) -> widgets::Row<'static> {
-    let style = match row.state {
+fn colour(state: State) -> Style {
+    match state {
         State::Ok => Style::new().fg(Color::Green),
         State::Starting => Style::new(),
         State::Warning => Style::new().fg(Color::Yellow),
         State::Failing => Style::new().fg(Color::Red),
-    };
-    let texts = row.cells().into_iter().zip(Row::HEADER).zip([0].into_iter().chain(WIDTHS).chain([0]));
-    widgets::Row::new(texts.map(|((text, title), width)| {
-        let cell = aligned(title, &text, width);
-        if title == "state" { cell.style(style) } else { cell }
-    }))
-}
-
-/// To the right if the title says so.
-fn aligned(title: &str, text: &str, width: u16) -> Cell<'static> {
-    let text = text.trim_start_matches('>');
-    let width = usize::from(width);
-    Cell::from(if title.starts_with('>') { format!("{text:>width$}") } else { text.to_owned() })
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share to look at")]
@@ -120,7 +114,7 @@ fn share(part: u64, whole: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use senseops_web::{Health, JournalStatus, SinkStatus, SourceStatus};
+    use senseops_web::{CursorStatus, Health, JournalStatus, SinkStatus, SourceStatus};
 
     use super::*;
     use crate::cli::screen::as_text;
@@ -136,6 +130,12 @@ mod tests {
                 events: 7,
                 bytes: 64 << 20,
                 max_bytes: 256 << 20,
+                cursors: vec![CursorStatus {
+                    name: "influx.old".into(),
+                    lag_events: 4711,
+                    lag_age_seconds: 7200.0,
+                    ..CursorStatus::default()
+                }],
                 ..JournalStatus::default()
             },
             sources: vec![SourceStatus {
@@ -145,8 +145,11 @@ mod tests {
             }],
             sinks: vec![SinkStatus {
                 name: "influx.main".into(),
-                health: Health { state: State::Failing, reason: "connection refused".into() },
-                delivered: 1193,
+                health: Health {
+                    state: State::Failing,
+                    reason: "http://influx:8086 refused the connection; check that the service runs".into(),
+                },
+                delivered: 123_456_789,
                 lag_events: 7,
                 lag_age_seconds: 12.0,
                 last_success_seconds: Some(12.0),
@@ -155,26 +158,39 @@ mod tests {
             ..Status::default()
         };
         let picture = Picture { rows: rows(&status, None), status, trouble: None };
-        insta::assert_snapshot!(as_text(&picture, Rect::new(0, 0, 110, 9)), @"
+        insta::assert_snapshot!(as_text(&picture, Rect::new(0, 0, 120, 10)), @"
          sos  1.2.3 not ready, up 5 min, q ends this
-        ┌ journal in memory ─────────────────────────────────────────────────────────────────────────────────────────┐
-        │███████████████████████████         7 events wait, 64.0 MiB of 256.0 MiB                                    │
-        └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
-        ┌ sources, relays and sinks ─────────────────────────────────────────────────────────────────────────────────┐
-        │component        events  rate/s   waiting     age    lost  last success state                               │
-        │udp.users          1200                                 0               starting                            │
-        │influx.main        1193                 7    12 s       0      12 s ago failing: connection refused         │
-        └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+        ┌ journal in memory ───────────────────────────────────────────────────────────────────────────────────────────────────┐
+        │██████████████████████████████           7 events wait, 64.0 MiB of 256.0 MiB                                         │
+        └──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+        ┌ sources, relays and sinks ───────────────────────────────────────────────────────────────────────────────────────────┐
+        │component      events rate/s waiting  age lost last success state                                                     │
+        │udp.users        1200                        0              starting                                                  │
+        │influx.main 123456789              7 12 s    0     12 s ago failing: http://influx:8086 refused the connection; check…│
+        │influx.old                      4711  2 h    0              gone; sos journal forget influx.old gives up what waits   │
+        └──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
         ");
-        insta::assert_snapshot!(as_text(&picture, Rect::new(0, 0, 110, 8)), @"
+        insta::assert_snapshot!(as_text(&picture, Rect::new(0, 0, 80, 10)), @"
          sos  1.2.3 not ready, up 5 min, q ends this
-        ┌ journal in memory ─────────────────────────────────────────────────────────────────────────────────────────┐
-        │███████████████████████████         7 events wait, 64.0 MiB of 256.0 MiB                                    │
-        └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
-        ┌ sources, relays and sinks, 1 more do not fit ──────────────────────────────────────────────────────────────┐
-        │component        events  rate/s   waiting     age    lost  last success state                               │
-        │influx.main        1193                 7    12 s       0      12 s ago failing: connection refused         │
-        └────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+        ┌ journal in memory ───────────────────────────────────────────────────────────┐
+        │████████████████████ 7 events wait, 64.0 MiB of 256.0 MiB                     │
+        └──────────────────────────────────────────────────────────────────────────────┘
+        ┌ sources, relays and sinks ───────────────────────────────────────────────────┐
+        │component      events rate/s waiting  age lost state                          │
+        │udp.users        1200                        0 starting                       │
+        │influx.main 123456789              7 12 s    0 failing: http://influx:8086 re…│
+        │influx.old                      4711  2 h    0 gone; sos journal forget influ…│
+        └──────────────────────────────────────────────────────────────────────────────┘
+        ");
+        insta::assert_snapshot!(as_text(&picture, Rect::new(0, 0, 80, 8)), @"
+         sos  1.2.3 not ready, up 5 min, q ends this
+        ┌ journal in memory ───────────────────────────────────────────────────────────┐
+        │████████████████████ 7 events wait, 64.0 MiB of 256.0 MiB                     │
+        └──────────────────────────────────────────────────────────────────────────────┘
+        ┌ sources, relays and sinks, 2 more do not fit ────────────────────────────────┐
+        │component      events rate/s waiting  age lost state                          │
+        │influx.main 123456789              7 12 s    0 failing: http://influx:8086 re…│
+        └──────────────────────────────────────────────────────────────────────────────┘
         ");
     }
 }
