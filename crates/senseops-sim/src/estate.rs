@@ -1,6 +1,7 @@
 //! Several simulated servers under one certificate authority.
 
 use std::io;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -35,12 +36,22 @@ pub struct EstateConfig {
     pub dir: Option<PathBuf>,
     /// Whether servers speak HTTP without TLS, for benches; no if not said.
     pub plain_http: bool,
+    /// The port of the first server; those that follow have the next ones. Any that are free if not said.
+    pub first_port: Option<NonZeroU16>,
 }
 
 /// An estate cannot be started.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EstateError {
+    /// There are not so many ports from the first one on.
+    #[error("{servers} servers from port {first_port} on need ports beyond 65535; begin at a lower one")]
+    Ports {
+        /// The servers.
+        servers: usize,
+        /// The port of the first.
+        first_port: NonZeroU16,
+    },
     /// There is no directory for its certificates.
     #[error("make a directory for certificates")]
     Dir(#[source] io::Error),
@@ -60,7 +71,15 @@ pub enum EstateError {
 
 impl Default for EstateConfig {
     fn default() -> Self {
-        Self { servers: 2, seed: 1, start_second: 7 * 3600 + 1800, speed: 1.0, dir: None, plain_http: false }
+        Self {
+            servers: 2,
+            seed: 1,
+            start_second: 7 * 3600 + 1800,
+            speed: 1.0,
+            dir: None,
+            plain_http: false,
+            first_port: None,
+        }
     }
 }
 
@@ -68,8 +87,9 @@ impl Estate {
     /// Makes certificates and starts `Server1` and those that follow.
     ///
     /// # Errors
-    /// When the certificates cannot be written, or the system has no port left.
+    /// When the certificates cannot be written, or a port is taken or none left.
     pub async fn start(config: EstateConfig) -> Result<Self, EstateError> {
+        let ports = ports(&config)?;
         let pki = Pki::new()?;
         let (dir, temporary) = if let Some(dir) = config.dir {
             (dir, None)
@@ -81,12 +101,13 @@ impl Estate {
         let clock = Clock::starting_at(config.start_second, config.speed);
         let now = SystemTime::now();
         let mut servers = Vec::with_capacity(config.servers);
-        for (index, number) in (0..config.servers).zip(1_u64..) {
+        for ((index, port), number) in ports.into_iter().enumerate().zip(1_u64..) {
             let name = format!("Server{number}");
             let builder =
                 if config.plain_http { SenseServer::over_http() } else { SenseServer::over_tls(&pki) };
             let started = builder
                 .name(&name)
+                .port(port)
                 .load(Load::new(config.seed, number).started_before(now), clock)
                 .tags(tags(index, config.servers))
                 .start()
@@ -115,6 +136,14 @@ impl Estate {
     pub fn pem_files(&self) -> &PemFiles {
         &self.pem_files
     }
+}
+
+/// The port of each server; 0 for any.
+fn ports(config: &EstateConfig) -> Result<Vec<u16>, EstateError> {
+    let Some(first_port) = config.first_port else { return Ok(vec![0; config.servers]) };
+    let ports: Vec<u16> = (first_port.get()..=u16::MAX).take(config.servers).collect();
+    let servers = config.servers;
+    if ports.len() == servers { Ok(ports) } else { Err(EstateError::Ports { servers, first_port }) }
 }
 
 /// The first server is the central node; the last of several reloads.

@@ -47,7 +47,15 @@ impl InfluxTarget {
     /// # Errors
     /// When there is none.
     pub async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::start_at(0).await
+    }
+
+    /// The same on this port; 0 is a free one.
+    ///
+    /// # Errors
+    /// When the port is taken.
+    pub async fn start_at(port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let state = Arc::new(TargetState::default());
         let opened = Opened::new(listener, None, Arc::clone(&state));

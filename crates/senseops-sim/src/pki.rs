@@ -4,7 +4,8 @@
 //! the engine needs: `root.pem`, `client.pem` and `client_key.pem`. So does [`Pki`].
 
 use std::fmt;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -201,15 +202,32 @@ impl Pki {
             cert: dir.join(format!("{owner}.pem")),
             key: dir.join(format!("{owner}_key.pem")),
         };
-        for (path, text) in [
-            (&files.ca, self.root.pem()),
-            (&files.cert, identity.cert.pem()),
-            (&files.key, identity.key.serialize_pem()),
-        ] {
-            std::fs::write(path, text).map_err(|source| PkiError::Write { path: path.clone(), source })?;
-        }
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| PkiError::Write { path, source }
+        };
+        fs::write(&files.ca, self.root.pem()).map_err(failed(&files.ca))?;
+        fs::write(&files.cert, identity.cert.pem()).map_err(failed(&files.cert))?;
+        write_private(&files.key, &identity.key.serialize_pem()).map_err(failed(&files.key))?;
         Ok(files)
     }
+}
+
+/// Writes a file that its owner alone may read.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+        let mut file = options.mode(0o600).open(path)?;
+        // One that was there keeps its mode.
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        file.write_all(text.as_bytes())
+    }
+    #[cfg(not(unix))]
+    options.open(path)?.write_all(text.as_bytes())
 }
 
 impl Identity {

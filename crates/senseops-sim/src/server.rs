@@ -70,6 +70,7 @@ pub struct SenseServerBuilder<'a> {
     load: Load,
     clock: Clock,
     behaviour: Behaviour,
+    port: u16,
 }
 
 /// A name and a text that an operator would configure for the server.
@@ -83,8 +84,14 @@ pub enum StartError {
     #[error("prepare tls of a simulated server")]
     Pki(#[from] PkiError),
     /// It has no port.
-    #[error("listen on a port of the loopback interface")]
-    Listen(#[source] io::Error),
+    #[error("listen on 127.0.0.1:{port}")]
+    Listen {
+        /// The port that was asked for; 0 for any.
+        port: u16,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// What the tasks of a server share with its owner.
@@ -115,6 +122,7 @@ impl SenseServer {
             load: Load::new(0, 0),
             clock: Clock::starting_at(10 * 3600, 1.0),
             behaviour: Behaviour::default(),
+            port: 0,
         }
     }
 
@@ -197,10 +205,16 @@ impl SenseServerBuilder<'_> {
         self
     }
 
+    /// Its port; any that is free if not said.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
-    /// When there is no port left, or one of the names of the certificate is none.
+    /// When its port is taken or there is none left, or one of the names of the certificate is none.
     pub async fn start(self) -> Result<SenseServer, StartError> {
         let tls = match self.pki {
             Some(pki) => {
@@ -208,8 +222,9 @@ impl SenseServerBuilder<'_> {
             }
             None => None,
         };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(StartError::Listen)?;
-        let address = listener.local_addr().map_err(StartError::Listen)?;
+        let failed = |source| StartError::Listen { port: self.port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let state = Arc::new(ServerState {
             load: self.load,

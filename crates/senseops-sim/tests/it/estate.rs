@@ -30,3 +30,23 @@ async fn temporary_certificates_go_with_the_estate_and_given_ones_stay() {
     drop((temporary, given));
     assert!(!gone.exists() && stays.exists());
 }
+
+#[tokio::test]
+async fn servers_have_the_ports_from_the_first_on() {
+    let beyond = EstateConfig { servers: 2, first_port: u16::MAX.try_into().ok(), ..EstateConfig::default() };
+    let error = Estate::start(beyond).await.unwrap_err();
+    insta::assert_snapshot!(error, @"2 servers from port 65535 on need ports beyond 65535; begin at a lower one");
+
+    let free = Estate::start(EstateConfig { servers: 1, ..EstateConfig::default() }).await.unwrap();
+    let port = free.servers()[0].address().port();
+    drop(free);
+    let again = EstateConfig { servers: 1, first_port: port.try_into().ok(), ..EstateConfig::default() };
+    // The port is free again once the task of the first one has ended.
+    let again = loop {
+        match Estate::start(again.clone()).await {
+            Ok(estate) => break estate,
+            Err(_still_open) => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(again.servers()[0].address().port(), port);
+}

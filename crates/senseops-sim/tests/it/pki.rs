@@ -104,3 +104,15 @@ fn a_missing_directory_is_told_with_the_file() {
     let error = Pki::new().unwrap().write_to("/nonexistent/pems".as_ref()).unwrap_err();
     insta::assert_snapshot!(error, @"write /nonexistent/pems/root.pem");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_key_is_for_its_owner_alone_also_where_one_was_for_all() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("client_key.pem"), "old").unwrap();
+    let files = Pki::new().unwrap().write_to(dir.path()).unwrap();
+    let mode = std::fs::metadata(&files.key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
