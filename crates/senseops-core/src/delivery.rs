@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{Size, Span};
@@ -14,7 +15,7 @@ const MAX_EVENTS: NonZeroUsize = match NonZeroUsize::new(5000) {
 };
 
 /// The `delivery` table of a sink.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Delivery {
     /// What happens when the journal is full and this sink is behind. Default `drop_oldest`.
@@ -34,7 +35,7 @@ pub struct Delivery {
 }
 
 /// The `delivery.retry` table of a sink.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {
     /// The pause after the first failure; it doubles with each further one. Default 500ms.
@@ -46,7 +47,7 @@ pub struct Retry {
 }
 
 /// What happens to a sink that is behind when the journal is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Overflow {
     /// It misses the oldest events, which are counted as discarded.
@@ -57,7 +58,7 @@ pub enum Overflow {
 }
 
 /// The `only` table of a sink or relay: the events that it shall get, of those it accepts.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Only {
     /// Patterns over kinds, such as `qlik.*`. Empty for all.

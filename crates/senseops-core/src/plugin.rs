@@ -4,10 +4,11 @@
 //! planned component is a factory that the engine calls to build it: at start, and again after a failure.
 
 use async_trait::async_trait;
+use schemars::{Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
 use crate::settings::Warning;
-use crate::{Build, BuildError, Factory, PlanError, Planned};
+use crate::{Build, BuildError, Factory, Kind, PlanError, Planned};
 
 /// The configuration of a kind of source, sink or relay.
 ///
@@ -24,6 +25,8 @@ pub trait Plugin: DeserializeOwned + PartialEq + Send + Sync + 'static {
     const ABOUT: &'static str;
     /// A complete sample in YAML: every key, commented at its default.
     const SAMPLE: &'static str;
+    /// The kinds of the events that it emits. Empty when they are not known before it runs, and for sinks.
+    const KINDS: &'static [Kind] = &[];
 
     /// Opens what the component needs; spawns nothing. Called again after each failure and whenever a file that was
     /// [noted](Build::files) has changed, so it must read files again.
@@ -39,6 +42,12 @@ pub trait Plugin: DeserializeOwned + PartialEq + Send + Sync + 'static {
     /// When values contradict each other.
     fn plan(self) -> Result<Vec<Planned<Self::Component>>, PlanError> {
         Ok(vec![Planned::single(self)])
+    }
+
+    /// What may be written, for editors: the struct's own schema, if it derives [`JsonSchema`](schemars::JsonSchema) and
+    /// says `Self::json_schema(generator)` here. By default anything may.
+    fn schema(_generator: &mut SchemaGenerator) -> Schema {
+        Schema::default()
     }
 
     /// What works but should be known before it runs.

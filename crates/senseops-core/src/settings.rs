@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest [`Span`].
 const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
@@ -178,18 +178,36 @@ macro_rules! deserialize_from_text {
     };
 }
 
+/// As it is written.
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// As it is written, without rounding.
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const UNITS: [(u64, &str); 4] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")];
+        let (factor, unit) =
+            UNITS.into_iter().find(|(factor, _)| self.0.is_multiple_of(*factor)).unwrap_or((1, "B"));
+        serializer.collect_str(&format_args!("{}{unit}", self.0 / factor))
+    }
+}
+
 deserialize_from_text!(Span, "a duration with its unit, such as 30s, 5m or 250ms");
 deserialize_from_text!(Size, "a size with its unit, such as 512MiB or 64kB");
 
 impl Secret {
     /// The warning that a secret written as text deserves.
     pub fn warning(&self, key: &str) -> Option<Warning> {
-        matches!(self, Self::Text(_)).then(|| {
-            Warning::at(
-                key,
-                "the secret is written as text; keep it out of the file with { env: NAME } or { file: path }",
-            )
-        })
+        let Self::Text(text) = self else { return None };
+        let message = if text.starts_with("${") && text.ends_with('}') {
+            "`${…}` is taken for the secret itself; a variable is written { env: NAME }"
+        } else {
+            "the secret is written as text; keep it out of the file with { env: NAME } or { file: path }"
+        };
+        Some(Warning::at(key, message))
     }
 }
 

@@ -9,6 +9,7 @@ mod table;
 mod user_event;
 
 use senseops_core::Event;
+use senseops_core::schemars::{self, JsonSchema};
 use serde::Deserialize;
 
 use self::table::{PointTable, Wanted};
@@ -25,7 +26,7 @@ pub struct InfluxDialect {
 
 /// Which lists of apps the points of a server's health carry, each as ids and as names. A list that is not included
 /// is written as empty text; the number of its apps is always there. Default: none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IncludedDocs {
     /// Apps that somebody is using.

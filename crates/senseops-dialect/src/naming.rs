@@ -1,9 +1,10 @@
 //! Whose names are written.
 
-use serde::Deserialize;
+use senseops_core::schemars::{self, JsonSchema};
+use serde::{Deserialize, Serialize};
 
 /// Whose names a target gets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Naming {
     /// Those of the newest Butler SOS.
     #[default]

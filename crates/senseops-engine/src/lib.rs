@@ -75,6 +75,7 @@ pub use plan::{ComponentError, OpenError, Plan, Program, RelaySpec, SinkSpec, So
 pub use probe::{Probe, ProbeOutcome};
 pub use process::ProcessStatus;
 pub use reload_request::{ReloadError, Reloaded};
+pub use self_events::SELF_KINDS;
 pub use senseops_core::host::{Delivery, Only, Overflow, Retry};
 pub use senseops_journal::{
     ForgetError, ForgetOfflineError, InspectError, Inspection, forget_offline, inspect,

@@ -28,6 +28,9 @@ const SOURCE: Kind = Kind::new("sos.self.source");
 const RELAY: Kind = Kind::new("sos.self.relay");
 const SINK: Kind = Kind::new("sos.self.sink");
 
+/// The kinds of events that a pipeline emits about itself, if it is asked to.
+pub const SELF_KINDS: [Kind; 4] = [PIPELINE, SOURCE, RELAY, SINK];
+
 /// Emits the figures from time to time. Never returns.
 #[expect(clippy::infinite_loop, reason = "the pipeline drops it when it ends")]
 pub(crate) async fn emit(handle: Handle, every: Span) {

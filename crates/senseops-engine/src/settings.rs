@@ -5,11 +5,12 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use senseops_core::LabelSet;
+use senseops_core::schemars::{self, JsonSchema};
 use senseops_core::settings::{Size, Span};
 use serde::Deserialize;
 
 /// The `pipeline` table.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PipelineSettings {
     /// Labels of every event, under those of its source and its origin.
@@ -29,7 +30,7 @@ pub struct PipelineSettings {
 }
 
 /// The `pipeline.journal` table.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalSettings {
     /// The directory of the journal. Default `journal` below `pipeline.state_dir`; without that events wait in memory and
@@ -44,7 +45,7 @@ pub struct JournalSettings {
 }
 
 /// The `pipeline.dead_letters` table.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeadLetterSettings {
     /// The directory. Default `dead-letters` below `pipeline.state_dir`; without that they are counted and not kept.
@@ -54,7 +55,7 @@ pub struct DeadLetterSettings {
 }
 
 /// The `pipeline.self_metrics` table.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SelfMetrics {
     /// How often the pipeline is measured. Default 1m.
@@ -62,7 +63,7 @@ pub struct SelfMetrics {
 }
 
 /// The `rate_limit` table of a source: each of its components may emit so much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// How many events a second on average. A source that cannot wait loses what is more, which is counted.

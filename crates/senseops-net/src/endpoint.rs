@@ -1,11 +1,13 @@
 //! Addresses of servers, as an operator writes them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use senseops_core::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize, Serializer};
 use url::{Host, Url};
 
 /// What is spoken at an address, and what is said to somebody who writes another one.
@@ -121,6 +123,31 @@ impl<P: Protocol> TryFrom<String> for Endpoint<P> {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
+    }
+}
+
+/// As it is written.
+impl<P> Serialize for Endpoint<P> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.url.as_str().trim_end_matches('/'))
+    }
+}
+
+impl<P: Protocol> JsonSchema for Endpoint<P> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Endpoint_{}", P::PLAIN).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": format!("^({}|{})://[^@\\s?#]+$", P::PLAIN, P::ENCRYPTED),
+            "examples": [P::EXAMPLE],
+        })
     }
 }
 

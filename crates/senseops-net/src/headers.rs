@@ -1,8 +1,10 @@
 //! Extra request headers that an operator configures.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use senseops_core::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use senseops_core::settings::{Secret, Warning, is_secret_name};
 use senseops_core::{BuildError, Files};
 use serde::Deserialize;
@@ -69,6 +71,21 @@ impl Headers {
 /// Whether the text of this header gives access to something.
 fn is_confidential(name: &str) -> bool {
     is_secret_name(name) || name.ends_with("-key")
+}
+
+impl JsonSchema for Headers {
+    fn schema_name() -> Cow<'static, str> {
+        "Headers".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Names of request headers and their texts.",
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$" },
+            "additionalProperties": generator.subschema_for::<Secret>(),
+        })
+    }
 }
 
 impl TryFrom<BTreeMap<String, Secret>> for Headers {

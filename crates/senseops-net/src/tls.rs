@@ -4,12 +4,14 @@ mod pem;
 mod server;
 mod verify;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
+use senseops_core::schemars::{self, JsonSchema, Schema, SchemaGenerator};
 use senseops_core::settings::{Secret, Warning};
 use senseops_core::{BuildError, Files};
 use serde::Deserialize;
@@ -47,7 +49,7 @@ pub struct ClientIdentity {
 }
 
 /// How the certificate of a server is verified.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verify {
     /// It must be signed by a trusted CA, be valid now, and be for the right name.
@@ -57,15 +59,32 @@ pub enum Verify {
     None,
 }
 
-#[derive(Default, Deserialize)]
+/// How to talk TLS to a server.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct RawTlsSettings {
+    /// A PEM file of the CAs that may have signed the server's certificate. Without it: those this machine trusts.
     ca: Option<PathBuf>,
+    /// A PEM file of our certificate, followed by those that link it to a CA. Needs `key`.
     cert: Option<PathBuf>,
+    /// A PEM file of the key of that certificate: PKCS#8, PKCS#1 or SEC1.
     key: Option<PathBuf>,
+    /// Opens an encrypted key.
     passphrase: Option<Secret>,
+    /// The name that the server's certificate must be for, instead of the host in the URL.
     server_name: Option<String>,
+    /// How the server's certificate is verified. Default full.
     verify: Option<Verify>,
+}
+
+impl JsonSchema for TlsSettings {
+    fn schema_name() -> Cow<'static, str> {
+        "TlsSettings".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        RawTlsSettings::json_schema(generator)
+    }
 }
 
 impl TlsSettings {

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
+use senseops_core::schemars::{self, JsonSchema, Schema, SchemaGenerator};
 use senseops_core::{Build, BuildError, Plugin, Sink, async_trait};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ConsoleSink;
 
 /// The table of a console sink.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConsoleConfig {
-    /// How a line looks; [`Format::Pretty`] if not said.
+    /// How a line looks. Default pretty.
     pub format: Format,
 }
 
 /// How a line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// For people: time, level, kind, labels, message and fields.
@@ -33,6 +34,10 @@ impl Plugin for ConsoleConfig {
     const TYPE: &'static str = "console";
     const ABOUT: &'static str = "Prints events to standard output, one line each";
     const SAMPLE: &'static str = include_str!("../sample.yaml");
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        Self::json_schema(generator)
+    }
 
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         Ok(Arc::new(ConsoleSink::stdout(self.format)))

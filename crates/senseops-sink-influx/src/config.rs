@@ -3,21 +3,23 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use senseops_core::schemars::{self, JsonSchema, Schema, SchemaGenerator};
 use senseops_core::settings::{Secret, Warning};
 use senseops_core::{Build, BuildError, PlanError, Planned, Plugin, Sink, async_trait};
 use senseops_dialect::{IncludedDocs, InfluxDialect, Naming};
 use senseops_net::{Endpoint, Login, TlsSettings};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::settings::{Influx, Name, Retention, Username};
 
 /// A database of an InfluxDB 1.x.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InfluxConfig {
     /// Where it is, without credentials. Default `http://localhost:8086`.
     pub url: Endpoint<Influx>,
     /// Which version it is. Default 1.
+    #[schemars(with = "u8", range(min = 1, max = 1))]
     pub version: InfluxVersion,
     /// The name of the database, which is created if it does not exist. Default `senseops`.
     pub database: Name,
@@ -41,8 +43,8 @@ pub struct InfluxConfig {
 }
 
 /// A version of InfluxDB.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u64")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "u64", into = "u64")]
 pub enum InfluxVersion {
     /// 1.x: databases and retention policies.
     #[default]
@@ -50,7 +52,7 @@ pub enum InfluxVersion {
 }
 
 /// The retention policy of a database.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetentionPolicy {
     /// Its name.
@@ -60,7 +62,7 @@ pub struct RetentionPolicy {
 }
 
 /// Whether requests are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Gzip {
     /// Unless the server is on this machine.
@@ -107,6 +109,10 @@ impl Plugin for InfluxConfig {
         "Writes events to InfluxDB 1.x, under the names that Butler SOS dashboards know";
     const SAMPLE: &'static str = include_str!("../sample.yaml");
 
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        Self::json_schema(generator)
+    }
+
     async fn build(&self, build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         self.sink(build).await
     }
@@ -149,6 +155,14 @@ impl InfluxConfig {
     /// Who we are.
     pub(crate) fn login(&self) -> Result<Option<Login>, PlanError> {
         Login::of(self.username.as_ref().map(Username::as_str), self.password.as_ref())
+    }
+}
+
+impl From<InfluxVersion> for u64 {
+    fn from(version: InfluxVersion) -> Self {
+        match version {
+            InfluxVersion::V1 => 1,
+        }
     }
 }
 

@@ -2,26 +2,27 @@
 
 use std::time::Duration;
 
+use senseops_core::schemars::{self, JsonSchema};
 use senseops_core::settings::Span;
 use senseops_net::Protocol;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What is spoken with InfluxDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Influx;
 
 /// The name of a database or retention policy: any text but the empty one.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct Name(String);
 
 /// The name of a user: any text without a colon, where HTTP has the password begin.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct Username(String);
 
 /// How long points are kept: an hour at least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Span")]
 pub struct Retention(Span);
 

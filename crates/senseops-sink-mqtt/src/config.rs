@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use senseops_core::schemars::{self, JsonSchema, Schema, SchemaGenerator};
 use senseops_core::settings::{Secret, Span, Warning};
 use senseops_core::{Build, BuildError, PlanError, Planned, Plugin, Sink, async_trait};
 use senseops_dialect::{MqttDialect, Naming, UserEventTopics, check_topic};
 use senseops_net::{Endpoint, Login, TlsSettings};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::settings::{ClientId, InFlight, KeepAlive, Mqtt, PacketSize};
 
 /// A broker that speaks MQTT 3.1.1.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MqttConfig {
     /// Where it is, without credentials: `mqtt://host:1883`, or `mqtts://host:8883` for TLS. Default
@@ -27,6 +28,7 @@ pub struct MqttConfig {
     /// the component.
     pub client_id: Option<ClientId>,
     /// When a message is delivered. Default 1.
+    #[schemars(with = "u8", range(max = 1))]
     pub qos: Qos,
     /// Whether the broker keeps the last message of each topic for later subscribers. Default: no.
     pub retain: bool,
@@ -35,6 +37,7 @@ pub struct MqttConfig {
     /// How long the broker may take to answer anything. Default 10 seconds.
     pub timeout: Span,
     /// How many messages may wait for their acknowledgement. Default 500.
+    #[schemars(with = "u16", range(min = 1, max = 10_000))]
     pub max_in_flight: InFlight,
     /// The largest packet that the broker takes; events that need a larger one are refused. Default 1 MiB.
     pub max_packet_size: PacketSize,
@@ -50,8 +53,8 @@ pub struct MqttConfig {
 }
 
 /// When a message is delivered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u64")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "u64", into = "u64")]
 pub enum Qos {
     /// Once it is written to the socket: it is lost if the connection is.
     AtMostOnce,
@@ -93,6 +96,10 @@ impl Plugin for MqttConfig {
     const ABOUT: &'static str =
         "Publishes events to an MQTT broker, under the topics that Butler SOS subscribers know";
     const SAMPLE: &'static str = include_str!("../sample.yaml");
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        Self::json_schema(generator)
+    }
 
     async fn build(&self, build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         self.sink(build).await
@@ -149,6 +156,15 @@ impl MqttConfig {
             check("status".into(), &topic)?;
         }
         self.user_events.iter().try_for_each(|(name, topic)| check(format!("user_events.{name}"), topic))
+    }
+}
+
+impl From<Qos> for u64 {
+    fn from(qos: Qos) -> Self {
+        match qos {
+            Qos::AtMostOnce => 0,
+            Qos::AtLeastOnce => 1,
+        }
     }
 }
 

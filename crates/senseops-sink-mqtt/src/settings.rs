@@ -2,31 +2,32 @@
 
 use std::time::Duration;
 
+use senseops_core::schemars::{self, JsonSchema};
 use senseops_core::settings::{Size, Span};
 use senseops_net::Protocol;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What is spoken with a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mqtt;
 
 /// The name of a connection: any text but the empty one.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct ClientId(String);
 
 /// How many messages may wait for their acknowledgement: 1 to 10,000; 500 unless set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "u64")]
 pub struct InFlight(u16);
 
 /// How long a connection may be silent: one second to 18 hours; 30 seconds unless set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Span")]
 pub struct KeepAlive(Span);
 
 /// The size of a packet: up to 256 MiB; 1 MiB unless set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Size")]
 pub struct PacketSize(Size);
 

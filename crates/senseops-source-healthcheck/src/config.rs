@@ -2,16 +2,20 @@
 
 use std::collections::HashSet;
 
+use senseops_core::schemars::{self, JsonSchema, Schema, SchemaGenerator};
 use senseops_core::settings::{Span, Warning};
-use senseops_core::{Build, BuildError, LabelSet, PlanError, Planned, Plugin, Schedule, Source, async_trait};
+use senseops_core::{
+    Build, BuildError, Kind, LabelSet, PlanError, Planned, Plugin, Schedule, Source, async_trait,
+};
 use senseops_net::{Endpoint, Headers, Protocol, TlsSettings};
+use senseops_qlik::kinds::{engine_health, target_up};
 use serde::Deserialize;
 
 use crate::poll::Poller;
 use crate::server::Server;
 
 /// `sources.healthcheck.<name>`: Sense servers whose engine is polled.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthcheckConfig {
     /// From one poll of a server to the next; 15 s, which is how often Sense itself asks its engines.
@@ -27,7 +31,7 @@ pub struct HealthcheckConfig {
 }
 
 /// One Sense server.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServerConfig {
     /// What people call it; the label `server_name`.
@@ -135,6 +139,11 @@ impl Plugin for HealthcheckConfig {
     const TYPE: &'static str = "healthcheck";
     const ABOUT: &'static str = "Polls the engine health API of Qlik Sense servers";
     const SAMPLE: &'static str = include_str!("../sample.yaml");
+    const KINDS: &'static [Kind] = &[engine_health::KIND, target_up::KIND];
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        Self::json_schema(generator)
+    }
 
     async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
         let [server] = self.servers.as_slice() else {

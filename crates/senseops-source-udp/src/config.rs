@@ -2,21 +2,24 @@
 
 use std::net::SocketAddr;
 
+use senseops_core::schemars::{self, JsonSchema, Schema, SchemaGenerator};
 use senseops_core::settings::{Size, Warning};
-use senseops_core::{Build, BuildError, Plugin, Source, async_trait};
+use senseops_core::{Build, BuildError, Kind, Plugin, Source, async_trait};
+use senseops_qlik::kinds::user_event;
 use serde::Deserialize;
 
 use crate::source::UdpSource;
 use crate::{AllowEntry, CodePage, UserPattern};
 
 /// A socket for user events.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UdpConfig {
     /// The address to listen on. The address `0.0.0.0` or `[::]` means all of this machine.
     pub listen: SocketAddr,
     /// Who may send. Default everybody, which earns a warning; an empty list is nobody.
     #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
     pub allow: Option<Vec<AllowEntry>>,
     /// Users whose events are left out. Default none.
     #[serde(default)]
@@ -26,6 +29,7 @@ pub struct UdpConfig {
     pub receive_buffer: Size,
     /// How datagrams that are not UTF-8 are decoded. Default none: what cannot be decoded becomes U+FFFD.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub fallback_encoding: Option<CodePage>,
 }
 
@@ -49,6 +53,11 @@ impl Plugin for UdpConfig {
     const TYPE: &'static str = "udp";
     const ABOUT: &'static str = "Receives Qlik Sense user events as UDP datagrams";
     const SAMPLE: &'static str = include_str!("../sample.yaml");
+    const KINDS: &'static [Kind] = &[user_event::KIND];
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        Self::json_schema(generator)
+    }
 
     async fn build(&self, build: Build) -> Result<Box<dyn Source>, BuildError> {
         Ok(Box::new(UdpSource::new(self.clone(), &build)?))

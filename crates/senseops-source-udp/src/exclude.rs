@@ -2,15 +2,18 @@
 
 use std::str::Chars;
 
+use senseops_core::schemars::{self, JsonSchema};
 use serde::Deserialize;
 
 /// Users by directory and id.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserPattern {
     /// Which user directories.
+    #[schemars(with = "String")]
     pub directory: Pattern,
     /// Which users of these directories.
+    #[schemars(with = "String")]
     pub user_id: Pattern,
 }
 

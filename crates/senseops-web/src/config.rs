@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use senseops_core::PlanError;
+use senseops_core::schemars::{self, JsonSchema};
 use senseops_core::settings::{Secret, Warning};
 use senseops_net::ServerTls;
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use serde::Deserialize;
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
 
 /// The `web` table: where a running pipeline is looked into. Without the table there is no listener.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebConfig {
     /// The address. Default 127.0.0.1:8090. One that other machines reach needs a token.

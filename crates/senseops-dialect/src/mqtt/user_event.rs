@@ -1,5 +1,6 @@
 //! `qlik.user_event`: one JSON object, under the topic of everything and under that of what the user did.
 
+use senseops_core::schemars::{self, JsonSchema};
 use senseops_core::{Event, LabelSet};
 use senseops_qlik::kinds::{Field, user_event};
 use senseops_qlik::user_event::Command;
@@ -11,7 +12,7 @@ use crate::naming::Generation;
 
 /// The full topics of user events. An event goes to `everything`, and to the topic of its command if it has one. A
 /// topic that is `null` gets nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct UserEventTopics {
     /// Every user event.

@@ -11,6 +11,7 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::server::WebPkiClientVerifier;
 use senseops_core::host::ContentDigest;
+use senseops_core::schemars::{self, JsonSchema};
 use senseops_core::settings::{Secret, Warning};
 use senseops_core::{BuildError, Files, chain};
 use serde::Deserialize;
@@ -23,7 +24,7 @@ use super::{ClientIdentity, pem};
 use crate::file;
 
 /// How a listener talks TLS.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServerTls {
     /// A PEM file of the certificate, followed by those that link it to a CA.
