@@ -52,7 +52,7 @@ enum Task {
     Chaos(lab::Handed),
     /// Check the rules of docs/style.md that no compiler knows.
     Tidy,
-    /// Write what is generated: config/sos.reference.yaml and the samples in the READMEs of plugins.
+    /// Write what is generated: config/sos.reference.yaml, config/sos.schema.json and the samples in the READMEs of plugins.
     Reference {
         /// Write nothing; fail if something would change.
         #[arg(long)]

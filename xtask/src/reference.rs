@@ -1,18 +1,18 @@
-//! `cargo xtask reference`: what is generated from the samples of the plugins.
+//! `cargo xtask reference`: what is generated from the plugins.
 //!
-//! `config/sos.reference.yaml` is every sample below the keys that all pipelines have. The README of a plugin shows
-//! its sample between `<!-- sample -->` and `<!-- /sample -->`.
+//! `config/sos.reference.yaml` is what `sos sample` prints, and `config/sos.schema.json` what `sos schema` does; a test of
+//! `sos` compares them. The README of a plugin shows its sample between `<!-- sample -->` and `<!-- /sample -->`.
 
 use std::process::ExitCode;
+use std::{env, fs};
 
 use crate::error::BoxError;
 use crate::shell;
 use crate::tree::{self, File, Tree};
 
-const REFERENCE: &str = "config/sos.reference.yaml";
-
-/// What does not depend on plugins: the table of the pipeline, and the keys that all sources and sinks have.
-const FRAME: &str = include_str!("reference/frame.yaml");
+/// The files that the program prints itself, and the command that does.
+const PRINTED: [(&str, &str); 2] =
+    [("config/sos.reference.yaml", "sample"), ("config/sos.schema.json", "schema")];
 
 const BEGIN: &str = "<!-- sample -->";
 const END: &str = "<!-- /sample -->";
@@ -22,8 +22,8 @@ pub(crate) fn run(check: bool) -> Result<ExitCode, BoxError> {
     let root = shell::root();
     let tree = Tree::read(root)?;
     let mut stale = false;
-    for File { path, text } in generate(&tree) {
-        if tree.text(&path) == Some(&text) {
+    for File { path, text } in generate(&tree).into_iter().chain(printed()?) {
+        if fs::read(root.join(&path)).is_ok_and(|found| found == text.as_bytes()) {
             println!("{path}: as it should be");
         } else if check {
             println!("{path}: differs; run `cargo xtask reference`");
@@ -36,40 +36,26 @@ pub(crate) fn run(check: bool) -> Result<ExitCode, BoxError> {
     Ok(if stale { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The generated files as they should be.
+/// The READMEs as they should be.
 pub(crate) fn generate(tree: &Tree) -> Vec<File> {
-    let reference = File { path: REFERENCE.to_owned(), text: reference(tree) };
     let readmes = tree.plugins().filter_map(|folder| {
         let path = format!("{folder}/README.md");
         let text = with_sample(tree.text(&path)?, tree.text(&format!("{folder}/sample.yaml"))?)?;
         Some(File { path, text })
     });
-    [reference].into_iter().chain(readmes).collect()
+    readmes.collect()
 }
 
-fn reference(tree: &Tree) -> String {
-    let table = |name: &str, role: &str| {
-        let entries: Vec<String> = tree.plugins().filter_map(|folder| entry(tree, folder, role)).collect();
-        format!("\n{name}:\n{}", entries.join("\n"))
+/// What the program prints.
+fn printed() -> Result<Vec<File>, BoxError> {
+    shell::run(&mut shell::cargo(["build", "--quiet", "--package", "sos"]))?;
+    let sos = shell::built("debug").join("sos").with_extension(env::consts::EXE_EXTENSION);
+    let file = |(path, command): (&str, &str)| {
+        let text = shell::answer(shell::program(&sos).arg(command));
+        let text = text.ok_or_else(|| format!("`sos {command}` prints nothing"))?;
+        Ok(File { path: path.to_owned(), text: text + "\n" })
     };
-    [FRAME, &table("sources", "/senseops-source-"), &table("sinks", "/senseops-sink-")].concat()
-}
-
-/// The sample of a plugin as a component named `main`; `None` if the plugin is not of that role.
-fn entry(tree: &Tree, folder: &str, role: &str) -> Option<String> {
-    let (_, kind) = folder.split_once(role)?;
-    let sample = tree.text(&format!("{folder}/sample.yaml"))?;
-    let about = description(tree, folder).map(|about| format!("  # {about}\n")).unwrap_or_default();
-    let indented = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("      {line}\n") };
-    let sample: String = sample.lines().map(indented).collect();
-    Some(format!("{about}  {kind}:\n    main:\n{sample}"))
-}
-
-/// What the manifest says about the crate.
-fn description<'a>(tree: &'a Tree, folder: &str) -> Option<&'a str> {
-    let manifest = tree.text(&format!("{folder}/Cargo.toml"))?;
-    let line = manifest.lines().find_map(|line| line.strip_prefix("description = \""))?;
-    line.strip_suffix('"')
+    PRINTED.into_iter().map(file).collect()
 }
 
 /// Whether a README says where its sample belongs.
@@ -86,54 +72,7 @@ fn with_sample(readme: &str, sample: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use senseops_core::LabelSet;
-    use senseops_engine::{
-        DeadLetterSettings, Delivery, JournalSettings, Only, PipelineSettings, RateLimit, SelfMetrics,
-    };
-    use serde::Deserialize;
-
     use super::*;
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Pipeline {
-        pipeline: PipelineSettings,
-    }
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct AnySource {
-        enabled: bool,
-        labels: LabelSet,
-        rate_limit: RateLimit,
-    }
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct AnyRelay {
-        enabled: bool,
-        labels: LabelSet,
-        only: Only,
-    }
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct AnySink {
-        enabled: bool,
-        only: Only,
-        delivery: Delivery,
-    }
-
-    /// The text with the settings that are commented out, which are `key: value` after `mark`.
-    fn switched_on(text: &str, mark: &str) -> String {
-        let setting = |line: &str| {
-            let (indent, rest) = line.split_once(mark)?;
-            let (key, _) = rest.split_once(':')?;
-            let is_key = key.trim_start().chars().all(|c| c.is_ascii_lowercase() || c == '_');
-            is_key.then(|| format!("{indent}{rest}"))
-        };
-        text.lines().map(|line| setting(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
-    }
 
     #[test]
     fn a_readme_gets_the_sample_between_its_marks_and_keeps_the_rest() {
@@ -142,69 +81,5 @@ mod tests {
         assert_eq!(new, "# X\n<!-- sample -->\n```yaml\n# qos: 1\n```\n<!-- /sample -->\nend\n");
         assert_eq!(with_sample(&new, "# qos: 1\n"), Some(new), "generating twice changes nothing");
         assert_eq!(with_sample("# X\n", "# qos: 1\n"), None);
-    }
-
-    #[test]
-    fn the_reference_has_each_sample_below_its_role_and_type() {
-        let tree = Tree::of([
-            ("crates/senseops-sink-x/Cargo.toml", "description = \"Writes to X.\"\n"),
-            ("crates/senseops-sink-x/sample.yaml", "url: http://x\n\n# qos: 1\n"),
-            ("crates/senseops-source-y/Cargo.toml", ""),
-            ("crates/senseops-source-y/sample.yaml", "listen: 127.0.0.1:1\n"),
-        ]);
-        let expected = "
-sources:
-  y:
-    main:
-      listen: 127.0.0.1:1
-
-sinks:
-  # Writes to X.
-  x:
-    main:
-      url: http://x
-
-      # qos: 1
-";
-        assert_eq!(reference(&tree).strip_prefix(FRAME), Some(expected));
-    }
-
-    #[test]
-    fn the_frame_shows_every_default_of_the_pipeline() {
-        let (pipeline, _) = FRAME.split_once("\n# Health, metrics").unwrap();
-        let Pipeline { pipeline } = serde_saphyr::from_str(&switched_on(pipeline, "#")).unwrap();
-        let (journal, dead_letters) = (JournalSettings::default(), DeadLetterSettings::default());
-        let shown = PipelineSettings {
-            state_dir: Some("/var/lib/sos".into()),
-            journal: JournalSettings {
-                path: Some("/var/lib/sos/journal".into()),
-                max_bytes: Some(journal.max_bytes()),
-                fsync: Some(journal.fsync()),
-                max_age: Some("7d".parse().unwrap()),
-            },
-            dead_letters: DeadLetterSettings {
-                path: Some("/var/lib/sos/dead-letters".into()),
-                ..dead_letters
-            },
-            self_metrics: Some(SelfMetrics::default()),
-            ..PipelineSettings::default()
-        };
-        assert_eq!(pipeline, shown);
-    }
-
-    #[test]
-    fn the_frame_shows_every_default_of_components() {
-        let (_, components) = FRAME.split_once("every source has:\n").unwrap();
-        let (source, others) =
-            components.split_once("#\n# and every relay, of which sos itself has none:\n").unwrap();
-        let (relay, sink) = others.split_once("#\n# and every sink has:\n").unwrap();
-        let source: AnySource = serde_saphyr::from_str(&switched_on(source, "#   ")).unwrap();
-        // It has no default: most sources are not limited.
-        let rate_limit = source.rate_limit;
-        assert_eq!(source, AnySource { enabled: true, labels: LabelSet::default(), rate_limit });
-        let relay: AnyRelay = serde_saphyr::from_str(&switched_on(relay, "#   ")).unwrap();
-        assert_eq!(relay, AnyRelay { enabled: true, labels: LabelSet::default(), only: Only::default() });
-        let sink: AnySink = serde_saphyr::from_str(&switched_on(sink, "#   ")).unwrap();
-        assert_eq!(sink, AnySink { enabled: true, only: Only::default(), delivery: Delivery::default() });
     }
 }

@@ -185,6 +185,6 @@ mod tests {
             ("crates/senseops-sink-x/README.md", "<!-- sample -->old<!-- /sample -->\n"),
         ]);
         let paths: Vec<String> = generated(&tree).map(|finding| finding.path).collect();
-        assert_eq!(paths, ["config/sos.reference.yaml", "crates/senseops-sink-x/README.md"]);
+        assert_eq!(paths, ["crates/senseops-sink-x/README.md"]);
     }
 }

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use senseops_core::schemars::JsonSchema;
 use senseops_core::settings::Warning;
-use senseops_core::{PlanError, Planned, Plugin, Relay, Sink, Source};
+use senseops_core::{Kind, PlanError, Planned, Plugin, Relay, Sink, Source};
 use senseops_engine::Program;
 use serde::de::DeserializeOwned;
 
 use crate::component::plan_component;
 use crate::key_path::KeyPath;
 use crate::read::{Reader, Table};
+use crate::schema::{WriteSchema, keys_of};
 use crate::section::Section;
 
 /// The plugins that a configuration can name. A list: nothing registers itself.
@@ -35,6 +37,8 @@ pub struct PluginInfo {
     pub about: &'static str,
     /// A complete sample in YAML.
     pub sample: &'static str,
+    /// The kinds of the events that it emits; empty if they are not known, and for sinks.
+    pub kinds: &'static [Kind],
 }
 
 /// Which way events go through a plugin.
@@ -61,6 +65,8 @@ pub(crate) struct AbsentPlugin {
 pub(crate) struct Entry<T> {
     pub(crate) plugin: PluginInfo,
     pub(crate) plan: PlanTable<T>,
+    /// What may be written in its table.
+    pub(crate) schema: WriteSchema,
 }
 
 /// Reads a component's table as the plugin's own struct and plans it; the engine has read these keys of it. Problems go
@@ -119,7 +125,7 @@ impl Registry {
     /// [`Loaded::section`](crate::Loaded::section). `check` gives what should be known about it, or what is wrong with it
     /// although every value has the right type.
     #[must_use]
-    pub fn section<C: DeserializeOwned + Send + Sync + 'static>(
+    pub fn section<C: DeserializeOwned + JsonSchema + Send + Sync + 'static>(
         mut self,
         key: &'static str,
         check: fn(&C) -> Result<Vec<Warning>, PlanError>,
@@ -151,6 +157,13 @@ impl Registry {
     pub(crate) fn feature_of(&self, role: Role, type_name: &str) -> Option<&'static str> {
         let absent = self.absent.iter().find(|absent| absent.role == role && absent.type_name == type_name);
         absent.map(|absent| absent.feature)
+    }
+
+    /// The kinds that a component of this name emits, such as `udp.users`.
+    pub(crate) fn kinds_of(&self, role: Role, name: &str) -> Option<&'static [Kind]> {
+        let (type_name, _) = name.split_once('.')?;
+        let mut plugins = self.plugins();
+        Some(plugins.find(|plugin| plugin.role == role && plugin.type_name == type_name)?.kinds)
     }
 
     pub(crate) fn sections(&self) -> &[Section] {
@@ -197,15 +210,21 @@ impl fmt::Display for Role {
 }
 
 impl<T> Entry<T> {
+    /// Whether components of this type have a setting of this name.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        self.plugin.role.engine_keys().contains(&key) || keys_of(self.schema).any(|known| known == key)
+    }
+
     fn new<P: Plugin<Component = T>>(role: Role) -> Self {
-        let plugin = PluginInfo { role, type_name: P::TYPE, about: P::ABOUT, sample: P::SAMPLE };
-        Self { plugin, plan: plan_component::<P> }
+        let plugin =
+            PluginInfo { role, type_name: P::TYPE, about: P::ABOUT, sample: P::SAMPLE, kinds: P::KINDS };
+        Self { plugin, plan: plan_component::<P>, schema: P::schema }
     }
 }
 
 impl<T> Clone for Entry<T> {
     fn clone(&self) -> Self {
-        Self { plugin: self.plugin, plan: self.plan }
+        Self { plugin: self.plugin, plan: self.plan, schema: self.schema }
     }
 }
 

@@ -6,17 +6,21 @@ use std::sync::Arc;
 
 use figment::value::{Tag, Value};
 use senseops_core::PlanError;
+use senseops_core::schemars::JsonSchema;
 use senseops_core::settings::Warning;
 use serde::de::DeserializeOwned;
 
 use crate::component::note_warnings;
 use crate::key_path::KeyPath;
 use crate::read::{Reader, Table};
+use crate::schema::WriteSchema;
 
 /// A table of the program, and how it is read.
 #[derive(Clone)]
 pub(crate) struct Section {
     pub(crate) key: &'static str,
+    /// What may be written in it.
+    pub(crate) schema: WriteSchema,
     read: Arc<ReadTable>,
 }
 
@@ -31,7 +35,7 @@ type Contents = Box<dyn Any + Send + Sync>;
 pub(crate) struct Sections(Vec<Contents>);
 
 impl Section {
-    pub(crate) fn new<C: DeserializeOwned + Send + Sync + 'static>(
+    pub(crate) fn new<C: DeserializeOwned + JsonSchema + Send + Sync + 'static>(
         key: &'static str,
         check: fn(&C) -> Result<Vec<Warning>, PlanError>,
     ) -> Self {
@@ -48,7 +52,7 @@ impl Section {
                 }
             }
         };
-        Self { key, read: Arc::new(read) }
+        Self { key, schema: C::json_schema, read: Arc::new(read) }
     }
 }
 

@@ -7,4 +7,5 @@ mod files;
 mod mistakes;
 mod mistakes_of_yaml;
 mod plugins;
+mod schema;
 mod sections;

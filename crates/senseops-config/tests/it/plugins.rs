@@ -8,24 +8,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use senseops_config::{Loaded, Problems, Registry, Role, load_str};
+use senseops_core::schemars::{self, JsonSchema, Schema, SchemaGenerator};
 use senseops_core::settings::{Secret, Size, Span, Warning};
 use senseops_core::{
-    Build, BuildError, LabelSet, PlanError, Planned, Plugin, Relay, Sink, Source, async_trait,
+    Build, BuildError, Kind, LabelSet, PlanError, Planned, Plugin, Relay, Sink, Source, async_trait,
 };
 use serde::Deserialize;
 use url::Url;
 
 /// Polls servers: nested tables, lists of tables, one component per server.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Poll {
     pub(crate) interval: Span,
     pub(crate) tls: Tls,
     pub(crate) servers: Vec<Server>,
+    #[schemars(with = "Option<String>")]
     pub(crate) proxy: Option<Url>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tls {
     pub(crate) ca: Option<std::path::PathBuf>,
@@ -33,7 +35,7 @@ pub(crate) struct Tls {
     pub(crate) passphrase: Option<Secret>,
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Server {
     pub(crate) name: String,
@@ -43,7 +45,7 @@ pub(crate) struct Server {
 }
 
 /// Listens: a required key, a size, a list of texts.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listen {
     pub(crate) listen: SocketAddr,
@@ -54,7 +56,7 @@ pub(crate) struct Listen {
 }
 
 /// Writes to a database: a login that must be complete, a secret, words to choose from.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Database {
     url: String,
@@ -69,7 +71,7 @@ pub(crate) struct Database {
     naming: Naming,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Naming {
     #[default]
@@ -78,14 +80,14 @@ enum Naming {
 }
 
 /// A relay.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Count {
     pub(crate) every: Span,
 }
 
 /// Prints: everything has a default.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Print {
     pub(crate) color: bool,
@@ -138,6 +140,11 @@ impl Plugin for Poll {
     const TYPE: &'static str = "healthcheck";
     const ABOUT: &'static str = "polls servers";
     const SAMPLE: &'static str = "interval: 30s\n";
+    const KINDS: &'static [Kind] = &[Kind::new("server.health"), Kind::new("server.up")];
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        Self::json_schema(generator)
+    }
 
     async fn build(&self, _build: Build) -> Result<Box<dyn Source>, BuildError> {
         never()
@@ -167,6 +174,7 @@ impl Plugin for Listen {
     const TYPE: &'static str = "udp";
     const ABOUT: &'static str = "listens";
     const SAMPLE: &'static str = "listen: 127.0.0.1:9997\n";
+    const KINDS: &'static [Kind] = &[Kind::new("qlik.user_event")];
 
     async fn build(&self, _build: Build) -> Result<Box<dyn Source>, BuildError> {
         never()
@@ -198,6 +206,10 @@ impl Plugin for Database {
     const TYPE: &'static str = "influx";
     const ABOUT: &'static str = "writes to a database";
     const SAMPLE: &'static str = "url: http://127.0.0.1:8086\n";
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        Self::json_schema(generator)
+    }
 
     async fn build(&self, _build: Build) -> Result<Arc<dyn Sink>, BuildError> {
         never()

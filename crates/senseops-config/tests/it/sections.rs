@@ -5,12 +5,13 @@
 use insta::assert_snapshot;
 use senseops_config::{Loaded, Problems, Registry, load_str};
 use senseops_core::PlanError;
+use senseops_core::schemars::{self, JsonSchema};
 use senseops_core::settings::{Secret, Warning};
 use serde::Deserialize;
 
 use crate::plugins::{registry, with};
 
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Door {
     width: u16,
