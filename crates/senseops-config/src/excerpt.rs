@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use senseops_core::settings::is_secret_name;
 
+use crate::misnomers::is_of_secret;
 use crate::suggest::nearest;
 
 /// A line of a file, with what is meant marked below it.
@@ -116,7 +117,7 @@ fn secret_value(line: &str, parent: Parent) -> Option<usize> {
 
 /// Whether the key names a secret, or seems to be meant to.
 fn may_be_secret(key: &str) -> bool {
-    is_secret_name(key) || nearest(key, SECRETS).is_some()
+    is_secret_name(key) || is_of_secret(key) || nearest(key, SECRETS).is_some()
 }
 
 /// Whether a secret that is a table says by this key where it is kept.
@@ -254,6 +255,8 @@ mod tests {
             ("  password: { env: NAME }", "  password: { env: NAME }"),
             ("  passwort: canary", "  passwort: ***"),
             ("  tokne: canary", "  tokne: ***"),
+            ("  pass: canary", "  pass: ***"),
+            ("  { password:canary }", "  { password:***"),
             ("  password: { value: canary }", "  password: ***"),
             ("  password: { \"file\": NAME }", "  password: { \"file\": NAME }"),
             ("  url: http://influx:8086", "  url: http://influx:8086"),

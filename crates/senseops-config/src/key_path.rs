@@ -31,6 +31,11 @@ impl KeyPath {
         Self(self.0.iter().chain(rest).cloned().collect())
     }
 
+    /// The path of the table or list that this one is in.
+    pub(crate) fn parent(&self) -> Self {
+        Self(self.0.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default())
+    }
+
     pub(crate) fn keys(&self) -> &[String] {
         &self.0
     }

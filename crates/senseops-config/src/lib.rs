@@ -25,6 +25,7 @@ mod excerpt;
 mod key_path;
 mod layers;
 mod load;
+mod misnomers;
 mod plan;
 mod problem;
 mod read;

@@ -1,13 +1,19 @@
 //! From the merged tables to the plan of a pipeline.
 
+use std::collections::BTreeSet;
+
 use figment::value::{Tag, Value};
-use senseops_core::{LabelSet, Planned};
-use senseops_engine::{Delivery, Only, Plan, RateLimit, RelaySpec, SinkSpec, SourceSpec};
+use senseops_core::schemars::JsonSchema;
+use senseops_core::{Kind, KindPattern, LabelSet, Planned};
+use senseops_engine::{
+    Delivery, Only, PipelineSettings, Plan, RateLimit, RelaySpec, SELF_KINDS, SinkSpec, SourceSpec,
+};
 use serde::de::DeserializeOwned;
 
 use crate::key_path::KeyPath;
 use crate::read::{Reader, Table};
 use crate::registry::{Entry, Registry, Role};
+use crate::schema::keys_of;
 use crate::section::Sections;
 use crate::sentence;
 use crate::suggest::{listed, nearest};
@@ -43,7 +49,9 @@ pub(crate) fn plan(registry: &Registry, mut root: Table, reader: &mut Reader<'_>
     let known: Vec<_> =
         SECTIONS.into_iter().chain(registry.sections().iter().map(|section| section.key)).collect();
     for key in root.keys() {
-        reader.key_error(&KeyPath::root(key), sentence::unknown_key(key, &known));
+        let misplaced = out_of_its_table(registry, key);
+        let message = misplaced.unwrap_or_else(|| sentence::unknown_key(key, &known));
+        reader.key_error(&KeyPath::root(key), message);
     }
 
     let pipeline_path = KeyPath::root("pipeline");
@@ -54,10 +62,23 @@ pub(crate) fn plan(registry: &Registry, mut root: Table, reader: &mut Reader<'_>
     plan.relays = plan_relays(registry, relays, reader);
     plan.sinks = plan_sinks(registry, sinks, reader);
     warn_of_absent_sources(&plan, reader);
+    warn_of_absent_kinds(registry, &plan, reader);
     if !reader.failed() {
         something_to_run(&plan, reader);
     }
     (plan, sections)
+}
+
+/// Where a key belongs that was found at the beginning of a line.
+fn out_of_its_table(registry: &Registry, key: &str) -> Option<String> {
+    if let Some(plugin) = registry.plugins().find(|plugin| plugin.type_name == key) {
+        let (role, section) = (plugin.role, plugin.role.section());
+        return Some(format!("`{key}` is a type of {role}; it belongs into `{section}`, indented below it"));
+    }
+    let is_setting = keys_of(PipelineSettings::json_schema).any(|known| known == key);
+    is_setting.then(|| {
+        format!("`{key}` is a setting of the pipeline; it belongs into `pipeline`, indented below it")
+    })
 }
 
 /// The tables of the program. One that is not written, or emptied, is not there.
@@ -116,6 +137,15 @@ fn plan_sinks(registry: &Registry, section: Value, reader: &mut Reader<'_>) -> V
 /// What the plugin makes of the rest of the table, unless it is switched off.
 fn planned<T>(entry: &Entry<T>, component: Component, reader: &mut Reader<'_>) -> Option<Vec<Planned<T>>> {
     let planned = (entry.plan)(reader, &component.path, component.table, entry.plugin.role.engine_keys());
+    if let (None, Some(name)) = (&planned, component.path.last().filter(|name| entry.has_key(name))) {
+        let type_name = entry.plugin.type_name;
+        let message = format!(
+            "`{name}` is the name of a component here; if the setting of `{type_name}` is meant, indent it below a name, \
+             as in {}.main.{name}",
+            component.path.parent()
+        );
+        reader.key_error(&component.path, message);
+    }
     planned.filter(|_| component.enabled)
 }
 
@@ -130,31 +160,60 @@ fn components<'r, P>(
     let section_path = KeyPath::root(role.section());
     let contents = format!("types of {}, such as {}", role.section(), types(entries));
     let mut found = Vec::new();
-    for (type_name, named) in optional_table(reader, &section_path, section, &contents).unwrap_or_default() {
+    let types = optional_table(reader, &section_path, section, &contents).unwrap_or_default();
+    let empty_type = emptied(&types);
+    for (type_name, named) in types {
         let type_path = section_path.child(&type_name);
         let Some(entry) = entries.iter().find(|entry| entry.plugin.type_name == type_name) else {
-            reader.key_error(&type_path, unknown_type(registry, role, entries, &type_name));
+            let message = unknown_type(registry, role, entries, &type_name);
+            let advice =
+                empty_type.as_ref().map(|above| format!("; a name is indented deeper than `{above}`"));
+            reader.key_error(&type_path, message + &advice.unwrap_or_default());
             continue;
         };
         let contents = format!("names of your choice, each with the settings of one {type_name} {role}");
-        for (name, value) in optional_table(reader, &type_path, named, &contents).unwrap_or_default() {
-            found.extend(component(reader, &type_path, &name, value).map(|component| (entry, component)));
+        let named = optional_table(reader, &type_path, named, &contents).unwrap_or_default();
+        let emptied = emptied(&named);
+        for (name, value) in named {
+            let component = component(reader, &type_path, &name, value, emptied.as_deref());
+            found.extend(component.map(|component| (entry, component)));
         }
     }
     found.sort_by_cached_key(|(_, component)| reader.locator().order(&component.path));
     found
 }
 
-/// The table of one component, without `enabled`.
-fn component(reader: &mut Reader<'_>, type_path: &KeyPath, name: &str, value: Value) -> Option<Component> {
+/// The first key without a value, which may be meant as the table of what follows.
+fn emptied(table: &Table) -> Option<String> {
+    table.iter().find(|(_, value)| matches!(value, Value::Empty(..))).map(|(key, _)| key.clone())
+}
+
+/// The table of one component, without `enabled`. `emptied` is a component of the same type that has no settings.
+fn component(
+    reader: &mut Reader<'_>,
+    type_path: &KeyPath,
+    name: &str,
+    value: Value,
+    emptied: Option<&str>,
+) -> Option<Component> {
     let path = type_path.child(name);
     let type_name = type_path.last().unwrap_or_default();
+    if let Some(slip) = value.as_str().and_then(sentence::slip) {
+        reader.error(&path, slip);
+        return None;
+    }
     if matches!(value, Value::String(..) | Value::Bool(..) | Value::Num(..)) {
         // The usual reason: settings directly below the type.
-        reader.key_error(&path, format!(
-            "expected a name with settings below it; between `{type_name}` and its settings belongs a name \
-             of your choice, as in {type_path}.main.{name}"
-        ));
+        let message = match emptied {
+            Some(above) => format!(
+                "expected a name with settings below it; if this is a setting of `{above}`, indent it deeper than `{above}`"
+            ),
+            None => format!(
+                "expected a name with settings below it; between `{type_name}` and its settings belongs a name \
+                 of your choice, as in {type_path}.main.{name}"
+            ),
+        };
+        reader.key_error(&path, message);
         return None;
     }
     let valid = !name.is_empty() && name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_'));
@@ -180,6 +239,10 @@ fn take<T: DeserializeOwned + Default>(reader: &mut Reader<'_>, component: &mut 
 
 /// A table that may have been emptied; `contents` says what belongs into it.
 fn optional_table(reader: &mut Reader<'_>, path: &KeyPath, value: Value, contents: &str) -> Option<Table> {
+    if let Some(slip) = value.as_str().and_then(sentence::slip) {
+        reader.error(path, slip);
+        return None;
+    }
     let found = match value {
         Value::Dict(_, table) => return Some(table),
         Value::Empty(..) => return Some(Table::new()),
@@ -222,6 +285,44 @@ fn warn_of_absent_sources(plan: &Plan, reader: &mut Reader<'_>) {
     }
 }
 
+/// The same for a misspelled kind in `only.kinds`. Nothing is said if some source or relay does not tell what it emits.
+fn warn_of_absent_kinds(registry: &Registry, plan: &Plan, reader: &mut Reader<'_>) {
+    let sources = plan.sources.iter().map(|spec| (Role::Source, &spec.name));
+    let relays = plan.relays.iter().map(|spec| (Role::Relay, &spec.name));
+    let mut kinds: Vec<Kind> = Vec::new();
+    for (role, name) in sources.chain(relays) {
+        match registry.kinds_of(role, name) {
+            Some(emitted) if !emitted.is_empty() => kinds.extend(emitted),
+            Some(_) | None => return,
+        }
+    }
+    if plan.settings.self_metrics.is_some() {
+        kinds.extend(SELF_KINDS);
+    }
+    let relays = plan.relays.iter().map(|spec| (Role::Relay, &spec.name, &spec.only));
+    let sinks = plan.sinks.iter().map(|spec| (Role::Sink, &spec.name, &spec.only));
+    for (role, name, only) in relays.chain(sinks) {
+        for (index, pattern) in only.kinds.iter().enumerate() {
+            if kinds.iter().any(|kind| pattern.matches(*kind)) {
+                continue;
+            }
+            let path = KeyPath::root(role.section()).dotted(name).child("only").child("kinds");
+            reader.warning(&path.child(index.to_string()), absent_kind(pattern, &kinds));
+        }
+    }
+}
+
+fn absent_kind(pattern: &KindPattern, kinds: &[Kind]) -> String {
+    if SELF_KINDS.iter().any(|kind| pattern.matches(*kind)) {
+        return format!("nothing emits `{pattern}` without pipeline.self_metrics");
+    }
+    let names: BTreeSet<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    match nearest(&pattern.to_string(), names.iter().copied()) {
+        Some(near) => format!("no enabled source emits `{pattern}`; did you mean `{near}`?"),
+        None => format!("no enabled source emits `{pattern}`; they emit {}", listed(names, "and")),
+    }
+}
+
 fn parts<T>(components: &[Planned<T>]) -> Vec<&str> {
     components.iter().filter_map(|planned| planned.part.as_deref()).collect()
 }
@@ -240,6 +341,12 @@ fn something_to_run(plan: &Plan, reader: &mut Reader<'_>) {
 }
 
 fn unknown_type<P>(registry: &Registry, role: Role, entries: &[Entry<P>], written: &str) -> String {
+    let sections = SECTIONS.into_iter().chain(registry.sections().iter().map(|section| section.key));
+    if sections.into_iter().any(|section| section == written) {
+        return format!(
+            "`{written}` is a table of its own; let it begin in column 1, without blanks before it"
+        );
+    }
     if let Some(other) = registry.plugins().find(|plugin| plugin.type_name == written) {
         return format!("`{written}` is a {}; it belongs into `{}`", other.role, other.role.section());
     }

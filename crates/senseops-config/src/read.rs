@@ -15,7 +15,6 @@ use crate::key_path::KeyPath;
 use crate::layers::{Locator, Mark};
 use crate::problem::{Problem, Severity};
 use crate::sentence;
-use crate::suggest::nearest;
 
 use removed::Removed;
 use strict::Strict;
@@ -78,6 +77,13 @@ impl<'a> Reader<'a> {
     /// Notes what is wrong with the key at `path`.
     pub(crate) fn key_error(&mut self, path: &KeyPath, message: impl Into<String>) {
         self.problems.push(self.locator.error(path, Mark::Key, message));
+    }
+
+    /// Notes that the last key of `path` is a key and its value, without the blank between them. Only the key is shown.
+    pub(crate) fn missing_blank(&mut self, path: &KeyPath, key: &str, value: &str) {
+        let problem = self.locator.error(path, Mark::Key, sentence::missing_blank(key, value));
+        let key_path = path.parent().child(key).to_string();
+        self.problems.push(Problem { key_path, ..problem });
     }
 
     /// Notes what should be known about the value at `path`.
@@ -149,9 +155,14 @@ impl Attempt<'_> {
         if at.len() == 1 {
             candidates.extend(self.siblings);
         }
-        reader.key_error(&self.path.join(&written), sentence::unknown_key(key, &candidates));
-        let meant = nearest(key, candidates.iter().copied());
-        self.removed.key(written, meant);
+        let path = self.path.join(&written);
+        if let Some((meant, value)) = sentence::without_blank(key).filter(|_| reader.locator.is_null(&path)) {
+            reader.missing_blank(&path, meant, value);
+            self.removed.key(written, Some(meant));
+            return Next::TakeOut(at);
+        }
+        reader.key_error(&path, sentence::unknown_key(key, &candidates));
+        self.removed.key(written, sentence::meant_by(key, &candidates));
         Next::TakeOut(at)
     }
 
@@ -171,6 +182,10 @@ impl Attempt<'_> {
         let is_item = tree::is_item(&self.value, &at);
         if let Kind::InvalidType(actual, _) = kind {
             if matches!(actual, Actual::Unit | Actual::Option) && !at.is_empty() && !is_item {
+                if let Some((meant, value)) = at.last().and_then(|key| sentence::without_blank(key)) {
+                    reader.missing_blank(&path, meant, value);
+                    self.removed.key(written, Some(meant));
+                }
                 // `null` puts the key back to its default; if it has none, that is found out in the next round.
                 return Next::TakeOut(at);
             }

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use figment::error::{Actual, Kind};
+use senseops_core::settings::is_secret_name;
 
 use crate::excerpt::{is_hidden, without_login, without_logins};
 use crate::key_path::KeyPath;
 use crate::layers::Locator;
+use crate::misnomers::{is_of_secret, named_here};
 use crate::suggest::{listed, nearest};
 
 /// What is wrong with the value at `path`. Unknown and missing keys have sentences of their own.
@@ -30,11 +32,52 @@ pub(crate) fn of_value(kind: &Kind, path: &KeyPath, locator: &Locator) -> String
 
 /// A key that nobody knows.
 pub(crate) fn unknown_key(key: &str, known: &[&str]) -> String {
+    match named_here(key, known) {
+        Some(meant) if key.eq_ignore_ascii_case("port") => {
+            return format!("unknown key; the port is a part of `{meant}`");
+        }
+        Some(meant) => return format!("unknown key; here it is called `{meant}`"),
+        None => {}
+    }
     match nearest(key, known.iter().copied()) {
         Some(meant) => format!("unknown key; did you mean `{meant}`?"),
         None if known.is_empty() => "unknown key; there are no keys here".to_owned(),
         None => format!("unknown key; the keys here are {}", listed(known.iter().copied(), "and")),
     }
+}
+
+/// The key that was probably meant by an unknown one.
+pub(crate) fn meant_by<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    named_here(key, known).or_else(|| nearest(key, known.iter().copied()))
+}
+
+/// The key and the value of `key:value`, which YAML reads as one word.
+pub(crate) fn without_blank(word: &str) -> Option<(&str, &str)> {
+    let (key, value) = word.split_once(':')?;
+    let is_key = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    let is_address = value.starts_with("//") || value.starts_with('\\');
+    (is_key && !is_address && !value.is_empty()).then_some((key, value))
+}
+
+/// What is wrong with a text where keys and values are expected, if it is meant as one. A host with its port is not.
+pub(crate) fn slip(text: &str) -> Option<String> {
+    if let Some((key, value)) = text.split_once('=')
+        && without_blank(&format!("{}:{}", key.trim(), value.trim())).is_some()
+    {
+        let is_secret = is_secret_name(key.trim()) || is_of_secret(key.trim());
+        let value = if is_secret { "…".into() } else { without_login(value.trim()) };
+        return Some(format!("a colon and a blank belong where `=` is; write `{}: {value}`", key.trim()));
+    }
+    let (key, value) = without_blank(text)?;
+    let is_pair = value.parse::<u16>().is_err() && !text.contains(char::is_whitespace);
+    is_pair.then(|| missing_blank(key, value))
+}
+
+/// A key and its value without the blank between them.
+pub(crate) fn missing_blank(key: &str, value: &str) -> String {
+    let value = if is_secret_name(key) || is_of_secret(key) { "…" } else { value };
+    format!("a blank is missing after the colon; write `{key}: {}`", without_login(value))
 }
 
 /// A key that must be there.
@@ -85,6 +128,9 @@ fn in_context(message: &str, path: &KeyPath, locator: &Locator) -> String {
     }
 }
 
+/// How a sentence about an address begins.
+const ADDRESS: &str = "an address with a port";
+
 /// Serde's words for what it wants, as people say it.
 fn in_words(expected: &str) -> Cow<'_, str> {
     let range = |low: &str, high: &str| Cow::Owned(format!("a whole number from {low} to {high}"));
@@ -116,6 +162,7 @@ fn found(actual: &Actual, shown: &Shown<'_>, locator: &Locator) -> String {
         return kind.to_owned();
     }
     match actual {
+        Actual::Str(text) if slip(text).is_some() => kind.to_owned(),
         Actual::Str(text) => format!("the text {:?}", without_login(text)),
         Actual::Bool(value) => value.to_string(),
         Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => {
@@ -199,8 +246,25 @@ fn advice(actual: &Actual, expected: &str, path: &KeyPath, locator: &Locator) ->
             Some(written) => format!("; put it in quotes: \"{written}\""),
             None => "; put it in quotes".to_owned(),
         },
+        ("a table", Actual::Str(text)) => {
+            let slip =
+                slip(text).unwrap_or_else(|| "write keys and values, such as { key: value }".to_owned());
+            format!("; {slip}")
+        }
+        ("a table", Actual::Bool(_) | Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_)) => {
+            "; write keys and values, such as { key: value }".to_owned()
+        }
         ("a table", Actual::Seq) => "; leave out the dashes before the keys".to_owned(),
-        ("a list", Actual::Str(_) | Actual::Map) => "; put a dash and a blank before each item".to_owned(),
+        ("a list", Actual::Str(_)) => {
+            "; put a dash and a blank before each item, or all of them in brackets".to_owned()
+        }
+        ("a list", Actual::Map) => "; put a dash and a blank before each item".to_owned(),
+        (_, Actual::Unsigned(port)) if expected.starts_with(ADDRESS) => {
+            format!("; write 127.0.0.1:{port} for this machine alone, or 0.0.0.0:{port} for all")
+        }
+        (_, Actual::Str(text)) if expected.starts_with("a whole number") && text.parse::<u64>().is_ok() => {
+            "; leave out the quotes".to_owned()
+        }
         _clear_as_it_is => String::new(),
     }
 }

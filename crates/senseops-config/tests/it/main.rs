@@ -4,6 +4,7 @@ mod accepted;
 mod anything;
 mod environment;
 mod files;
+mod misplaced;
 mod mistakes;
 mod mistakes_of_yaml;
 mod plugins;

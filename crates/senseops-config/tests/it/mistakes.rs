@@ -78,7 +78,7 @@ fn a_bad_size() {
 #[test]
 fn a_bad_address() {
     assert_snapshot!(problems_of("sources: { udp: { users: { listen: 9997 }, more: { listen: localhost } } }"), @"
-    sos.yaml:1:36: sources.udp.users.listen: expected an address with a port, such as 0.0.0.0:9997, found the number 9997
+    sos.yaml:1:36: sources.udp.users.listen: expected an address with a port, such as 0.0.0.0:9997, found the number 9997; write 127.0.0.1:9997 for this machine alone, or 0.0.0.0:9997 for all
     sos.yaml:1:60: sources.udp.more.listen: expected an address with a port, such as 0.0.0.0:9997; found localhost
     ");
 }
@@ -217,7 +217,7 @@ sources:
     sos.yaml:5:7: sources.healthcheck.qlik.intervall: unknown key; did you mean `interval`?
     sos.yaml:7:11: sources.healthcheck.qlik.servers.0.url: missing, and there is no default for it
     sos.yaml:8:32: sources.healthcheck.qlik.servers.1.tag: unknown key; did you mean `tags`?
-    sos.yaml:9:11: sources.healthcheck.qlik.servers.2: expected a table, found the text "just a text"
+    sos.yaml:9:11: sources.healthcheck.qlik.servers.2: expected a table, found the text "just a text"; write keys and values, such as { key: value }
     sos.yaml:10:19: sources.healthcheck.qlik.servers.3.name: expected a text, found the number 4; put it in quotes: "4"
     sos.yaml:11:10: sources.healthcheck.qlik.servers.4: expected a table, found nothing
     sos.yaml:12:22: sources.healthcheck.qlik.tls.verify: expected true or false, found the text "no"; write false

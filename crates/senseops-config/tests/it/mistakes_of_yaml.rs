@@ -23,13 +23,13 @@ fn a_quote_or_bracket_that_is_not_closed() {
 
 #[test]
 fn wrong_indentation() {
-    assert_snapshot!(problems_of("sources:\n  udp: {}\n healthcheck: {}\n"), @"sos.yaml:3:2: not valid YAML: while parsing a block mapping, did not find expected key; the line must be indented like the other keys of its table");
+    assert_snapshot!(problems_of("sources:\n  udp: {}\n healthcheck: {}\n"), @"sos.yaml:3:2: begins in column 2, but the tables around it begin their keys in column 1 or 3; let it begin like the other keys of its table");
 }
 
 #[test]
 fn a_colon_too_many_or_missing() {
     assert_snapshot!(problems_of("sources: udp: users\n"), @"sos.yaml:1:13: not valid YAML: mapping values are not allowed in this context; a second colon in this line must be in quotes, or the line above has no colon or another indentation");
-    assert_snapshot!(problems_of("sources\nsinks: {}\n"), @"sos.yaml:2:6: not valid YAML: mapping values are not allowed in this context; a second colon in this line must be in quotes, or the line above has no colon or another indentation");
+    assert_snapshot!(problems_of("sources\nsinks: {}\n"), @"sos.yaml:1:1: a key without its colon; write a colon and a blank behind it");
 }
 
 #[test]
