@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// What the program takes of the machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProcessStatus {
+    /// Its number.
+    #[serde(default)]
+    pub pid: u32,
     /// Processor time, in the program and in the kernel for it.
     pub cpu_seconds: f64,
     /// Memory that is resident.
@@ -69,6 +72,7 @@ impl Texts<'_> {
             |name: &str| Some(self.status_line(name)?.strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024);
         let boot = self.system.lines().find_map(|line| line.strip_prefix("btime "))?;
         Some(ProcessStatus {
+            pid: self.stat.split_ascii_whitespace().next()?.parse().ok()?,
             cpu_seconds: (column(14)? + column(15)?) / TICKS_PER_SECOND,
             resident_memory_bytes: kibibytes("VmRSS:")?,
             virtual_memory_bytes: kibibytes("VmSize:")?,
@@ -102,6 +106,7 @@ mod tests {
             system: "cpu  1 2 3\nbtime 1700000000\n",
         };
         let expected = ProcessStatus {
+            pid: 4242,
             cpu_seconds: 13.0,
             resident_memory_bytes: 25_600 * 1024,
             virtual_memory_bytes: 244_140 * 1024,

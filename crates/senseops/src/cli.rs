@@ -75,7 +75,8 @@ fn dispatch(command: &Command, registry: &Registry, logs: logging::Logs) -> io::
         Command::DeadLetters(command) => on_runtime(dead_letters::dead_letters(registry, command)),
         Command::Demo(demo) => on_runtime(demo::demo(registry, demo, logs)),
         Command::Plugins => plugins(registry),
-        Command::Sample { plugin } => sample(registry, plugin),
+        Command::Sample { plugin } => sample(registry, plugin.as_deref()),
+        Command::Schema => print(&registry.schema()),
         Command::Version => {
             let Program { name, version } = registry.program();
             writeln!(output::stdout(), "{name} {version}").map(|()| Exit::Done)
@@ -125,21 +126,16 @@ fn plugins(registry: &Registry) -> io::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn sample(registry: &Registry, wanted: &str) -> io::Result<Exit> {
-    let mut found = false;
-    let mut out = output::stdout();
-    for plugin in registry.plugins().filter(|plugin| plugin.type_name == wanted) {
-        found = true;
-        writeln!(out, "{}:\n  {wanted}:\n    main:", plugin.role.section())?;
-        for line in plugin.sample.lines() {
-            let indent = if line.is_empty() { "" } else { "      " };
-            writeln!(out, "{indent}{line}")?;
-        }
-    }
-    if found {
-        return Ok(Exit::Done);
+fn sample(registry: &Registry, wanted: Option<&str>) -> io::Result<Exit> {
+    let Some(wanted) = wanted else { return print(&registry.reference()) };
+    if let Some(sample) = registry.sample(wanted) {
+        return print(&sample);
     }
     let known: Vec<_> = registry.plugins().map(|plugin| plugin.type_name).collect();
     output::complain(format_args!("there is no plugin {wanted:?}; there are {}", known.join(", ")))?;
     Ok(Exit::Usage)
+}
+
+fn print(text: &str) -> io::Result<Exit> {
+    output::stdout().write_all(text.as_bytes()).map(|()| Exit::Done)
 }

@@ -48,12 +48,14 @@ pub(super) enum Command {
     Demo(Demo),
     /// List the sources, relays and sinks of this build.
     Plugins,
-    /// Print a complete sample of a plugin's configuration.
+    /// Print a sample with every key at its default: of the whole configuration, or of one plugin.
     Sample {
-        /// The plugin, as listed by `sos plugins`.
+        /// The plugin, as listed by `sos plugins`. Without it: everything.
         #[arg(value_name = "TYPE")]
-        plugin: String,
+        plugin: Option<String>,
     },
+    /// Print the JSON Schema of the configuration, by which editors complete and check it.
+    Schema,
     /// Print the version.
     Version,
     /// Print a completion script.
@@ -78,18 +80,18 @@ pub(super) struct Run {
     /// Reload when a configuration file has changed.
     #[arg(long)]
     pub(super) watch: bool,
-    /// Print what the files and the environment say together, without secrets, and end.
-    #[arg(long)]
-    pub(super) print_config: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
     #[command(flatten)]
     pub(super) files: Files,
-    /// Try every server and target too, and print what answers.
+    /// Try every port, server and target too, and print what answers.
     #[arg(long)]
     pub(super) connect: bool,
+    /// Print instead what the files and the environment say together, without secrets.
+    #[arg(long, conflicts_with = "connect")]
+    pub(super) print_config: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,28 +1,52 @@
-//! `sos check`: what is wrong with a configuration, and with `--connect`, what answers.
+//! `sos check`: what is wrong with a configuration, what is missing on this machine, and with `--connect`, what answers.
 
+mod connect;
+
+use std::collections::HashSet;
 use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 
-use senseops_config::{Loaded, Locator, Registry};
-use senseops_core::chain;
-use senseops_engine::{Plan, Probe, ProbeOutcome};
+use senseops_config::{Loaded, Locator, Problem, Registry};
+use senseops_core::{BuildError, chain};
+use senseops_engine::Plan;
+use senseops_web::{Web, WebConfig};
 
 use super::args;
 use super::exit::Exit;
 use super::{output, run};
 
 pub(super) async fn check(registry: &Registry, args: &args::Check) -> io::Result<Exit> {
-    let Loaded { plan, warnings, locator, .. } = match run::load(registry, &args.files) {
+    let loaded = match run::load(registry, &args.files) {
         Ok(loaded) => loaded,
         Err(problems) => return run::refuse(&problems),
     };
+    if args.print_config {
+        return print_config(&loaded);
+    }
+    let web = loaded.section::<WebConfig>().cloned();
+    let Loaded { plan, warnings, locator, .. } = loaded;
     for warning in &warnings {
         writeln!(output::stderr(), "warning: {warning:#}")?;
     }
     if args.connect {
-        let probes = plan.probe().await;
-        return report(&probes, &locator);
+        return connect::connect(registry, &args.files, plan, web.as_ref(), &locator).await;
     }
-    writeln!(output::stdout(), "{}", what_it_holds(&plan))?;
+    let missing = missing_here(&plan, web.as_ref(), &locator).await;
+    for problem in &missing {
+        writeln!(output::stderr(), "warning: {problem:#}")?;
+    }
+    let warnings = match warnings.len() + missing.len() {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        several => format!(", {several} warnings"),
+    };
+    writeln!(output::stdout(), "{}{warnings}", what_it_holds(&plan))?;
+    Ok(Exit::Done)
+}
+
+fn print_config(loaded: &Loaded) -> io::Result<Exit> {
+    let text = loaded.locator.effective().map_err(io::Error::other)?;
+    output::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Done)
 }
 
@@ -37,26 +61,32 @@ fn what_it_holds(plan: &Plan) -> String {
     format!("ok: {}, {relays}{}", count(sources, "source"), count(sinks, "sink"))
 }
 
-fn report(probes: &[Probe], locator: &Locator) -> io::Result<Exit> {
-    let width = probes.iter().map(|probe| probe.component.len()).max().unwrap_or(0);
-    let mut out = output::stdout();
-    let mut exit = Exit::Done;
-    for Probe { component, outcome } in probes {
-        let (verdict, text) = match outcome {
-            ProbeOutcome::Answered(answer) => ("ok", answer.clone()),
-            ProbeOutcome::NothingToTry => ("ok", "nothing to connect to".to_owned()),
-            ProbeOutcome::Closed(error) => {
-                exit = Exit::Open;
-                ("FAILED", locator.problem(component, &error.key, chain(error).to_string()).to_string())
-            }
-            ProbeOutcome::Failed(error) => {
-                if exit == Exit::Done {
-                    exit = Exit::Unreachable;
-                }
-                ("FAILED", chain(&**error).to_string())
-            }
-        };
-        writeln!(out, "{verdict:<8}{component:<width$}  {text}")?;
+/// What the configuration names and this machine does not have. It may be there where the program will run, so nothing of
+/// it is an error.
+async fn missing_here(plan: &Plan, web: Option<&WebConfig>, locator: &Locator) -> Vec<Problem> {
+    let mut told = Told::default();
+    let mut missing = Vec::new();
+    if let Some(web) = web {
+        // Everything but its port, which somebody may have.
+        let elsewhere = WebConfig { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..web.clone() };
+        missing.extend(Web::bind(&elsewhere).await.err().map(|error| here(locator, "web", &error)));
     }
-    Ok(exit)
+    let errors = plan.inspect().await;
+    missing.extend(errors.iter().map(|error| here(locator, &error.component, &error.source)));
+    missing.retain(|problem| told.is_new(problem));
+    missing
+}
+
+fn here(locator: &Locator, table: &str, error: &BuildError) -> Problem {
+    locator.problem(table, &error.key, format!("on this machine: {}", chain(error)))
+}
+
+/// What was told already: several components of one table fail for the same reason.
+#[derive(Default)]
+struct Told(HashSet<(String, String)>);
+
+impl Told {
+    fn is_new(&mut self, problem: &Problem) -> bool {
+        self.0.insert((problem.place.to_string(), problem.message.clone()))
+    }
 }

@@ -7,7 +7,7 @@ mod watch;
 
 use std::io::{self, Write};
 
-use senseops_config::{Loaded, Locator, Problem, Problems, Registry, environment};
+use senseops_config::{Loaded, Locator, Problem, Problems, Registry, Severity, environment};
 use senseops_core::{BuildError, chain};
 use senseops_engine::{OpenError, Pipeline, Program, Summary};
 use senseops_web::WebConfig;
@@ -30,9 +30,6 @@ pub(super) async fn run(registry: &Registry, args: &args::Run) -> io::Result<Exi
         Ok(loaded) => loaded,
         Err(problems) => return refuse(&problems),
     };
-    if args.print_config {
-        return print_config(&loaded);
-    }
     let web = loaded.section::<WebConfig>().cloned();
     let Loaded { plan, warnings, locator, .. } = loaded;
     for warning in &warnings {
@@ -69,12 +66,6 @@ pub(super) async fn run(registry: &Registry, args: &args::Run) -> io::Result<Exi
     reloads.end().await;
     sum_up(&summary);
     Ok(exit_of(&summary))
-}
-
-fn print_config(loaded: &Loaded) -> io::Result<Exit> {
-    let text = loaded.locator.effective().map_err(io::Error::other)?;
-    output::stdout().write_all(text.as_bytes())?;
-    Ok(Exit::Done)
 }
 
 /// What became of every event.
@@ -127,7 +118,8 @@ pub(super) fn load(registry: &Registry, files: &args::Files) -> Result<Loaded, P
 pub(super) fn refuse(problems: &Problems) -> io::Result<Exit> {
     let mut out = output::stderr();
     for problem in problems {
-        writeln!(out, "{problem:#}")?;
+        let kind = if problem.severity == Severity::Warning { "warning: " } else { "" };
+        writeln!(out, "{kind}{problem:#}")?;
     }
     Ok(Exit::Config)
 }

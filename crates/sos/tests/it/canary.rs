@@ -80,7 +80,7 @@ fn what_is_wrong_with_a_configuration_is_told_without_its_secrets() {
     let (code, stdout, stderr) = output(&["-vv", "check", "-c", &path]);
     assert_eq!(code, 0, "{stderr}");
     assert_hidden("check", &format!("{stdout}{stderr}"));
-    let (code, stdout, _) = output(&["run", "--print-config", "-c", &path]);
+    let (code, stdout, _) = output(&["check", "--print-config", "-c", &path]);
     assert_eq!((code, stdout.matches("***").count()), (0, 8), "{stdout}");
     assert_hidden("--print-config", &stdout);
     // Certificates that are not there.

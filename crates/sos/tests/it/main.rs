@@ -8,11 +8,13 @@
 )]
 
 mod canary;
+mod check;
 mod control;
 mod cursors;
 mod golden;
 mod launch;
 mod outage;
 mod program;
+mod reference;
 mod screens;
 mod support;

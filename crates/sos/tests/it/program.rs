@@ -57,7 +57,9 @@ fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
       demo          Run a simulated Qlik Sense estate with a live picture; needs no server, file or
                     privilege
       plugins       List the sources, relays and sinks of this build
-      sample        Print a complete sample of a plugin's configuration
+      sample        Print a sample with every key at its default: of the whole configuration, or of one
+                    plugin
+      schema        Print the JSON Schema of the configuration, by which editors complete and check it
       version       Print the version
       completions   Print a completion script
 
