@@ -125,9 +125,9 @@ fn is_place(key: &str) -> bool {
     matches!(key, "env" | "file")
 }
 
-/// What looks like a key in a line, with the place of its colon.
+/// What looks like a key in a line, with the place of its colon, or of the `=` that somebody wrote in its place.
 fn keys(line: &str) -> impl Iterator<Item = (&str, usize)> {
-    line.match_indices(':').filter_map(|(colon, _)| {
+    line.match_indices([':', '=']).filter_map(|(colon, _)| {
         let before = line.get(..colon)?;
         let key = before.rsplit(['{', ',', ' ', '"', '\'', '\t']).find(|word| !word.is_empty())?;
         Some((key, colon))
@@ -256,6 +256,7 @@ mod tests {
             ("  passwort: canary", "  passwort: ***"),
             ("  tokne: canary", "  tokne: ***"),
             ("  pass: canary", "  pass: ***"),
+            ("  password = canary", "  password = ***"),
             ("  { password:canary }", "  { password:***"),
             ("  password: { value: canary }", "  password: ***"),
             ("  password: { \"file\": NAME }", "  password: { \"file\": NAME }"),

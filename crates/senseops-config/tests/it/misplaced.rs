@@ -69,6 +69,7 @@ fn a_secret_without_the_blank_is_not_shown() {
         "{ pass:canary }",
         "{ pass: canary }",
         "\n      password:canary\n      version: 1",
+        "\n      password = canary",
     ] {
         let yaml = with(&format!("sinks:\n  influx:\n    main: {table}\n"));
         let shown = format!("{:#}", loaded(&yaml).unwrap_err());
@@ -110,4 +111,30 @@ fn a_kind_that_nobody_emits() {
     sos.yaml:4:62: sinks.console.print.only.kinds.1: no enabled source emits `server.health`; they emit `qlik.user_event`
     sos.yaml:4:77: sinks.console.print.only.kinds.2: nothing emits `sos.self.*` without pipeline.self_metrics
     ");
+}
+
+#[test]
+fn an_equals_sign_instead_of_the_colon() {
+    assert_snapshot!(problems_of("sources:\n  udp:\n    users:\n      listen = 127.0.0.1:9997\n"), @"sos.yaml:4:7: sources.udp.users: a colon and a blank belong where `=` is; write `listen: 127.0.0.1:9997`");
+    let secret = problems_of(&with("sinks:\n  influx:\n    main:\n      password = canary\n"));
+    assert_snapshot!(secret, @"sos.yaml:7:7: sinks.influx.main: a colon and a blank belong where `=` is; write `password: …`");
+}
+
+#[test]
+fn a_scalar_where_something_else_belongs() {
+    assert_snapshot!(problems_of(&with("sinks: { influx: { main: { url: x, database: y, version: '1', delivery: 5000, only: { kinds: 'qlik.*' } } } }")), @r#"
+    sos.yaml:4:58: sinks.influx.main.version: expected a whole number from 0 to 255, found the text "1"; leave out the quotes
+    sos.yaml:4:73: sinks.influx.main.delivery: expected a table, found the number 5000; write keys and values, such as { key: value }
+    sos.yaml:4:94: sinks.influx.main.only.kinds: expected a list, found the text "qlik.*"; put a dash and a blank before each item, or all of them in brackets
+    "#);
+}
+
+#[test]
+fn a_variable_as_other_programs_write_it() {
+    let yaml = with(
+        "sinks: { influx: { main: { url: x, database: y, username: z, password: '${env:canary}' } } }\n",
+    );
+    let warnings = loaded(&yaml).unwrap().warnings;
+    let said: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert_snapshot!(said.join("\n"), @"sos.yaml:4:72: sinks.influx.main.password: `${…}` is taken for the secret itself; a variable is written { env: NAME }");
 }
