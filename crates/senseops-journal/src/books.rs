@@ -102,12 +102,20 @@ impl<C> Books<C> {
         }
     }
 
-    /// `places` is where readers were; they are absent until they come back.
-    pub(crate) fn on_disk(max_bytes: u64, end: Mark, places: &BTreeMap<String, Mark>, disk: Disk<C>) -> Self {
+    /// `places` is where readers were; they are absent until they come back. `times` is when what
+    /// they read next was appended, as far as it is known.
+    pub(crate) fn on_disk(
+        max_bytes: u64,
+        end: Mark,
+        places: &BTreeMap<String, Mark>,
+        times: &BTreeMap<Position, Timestamp>,
+        disk: Disk<C>,
+    ) -> Self {
         // Positions are used once, even if the frames that used them are gone.
         let end = places.values().fold(end, |end, mark| end.max(*mark));
         let parked = |(name, mark): (&String, &Mark)| {
-            let cursor = Cursor::new(name.clone(), Overflow::DropOldest, *mark);
+            let mut cursor = Cursor::new(name.clone(), Overflow::DropOldest, *mark);
+            cursor.next_appended = times.get(&mark.position).copied();
             (name.clone(), Absent { cursor, until: None })
         };
         let absent = places.iter().map(parked).collect();

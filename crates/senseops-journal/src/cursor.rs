@@ -15,6 +15,8 @@ pub(crate) struct Cursor {
     pub overflow: Overflow,
     /// What is read next.
     pub next: Mark,
+    /// When that was appended, if it is known although only the disk has it.
+    pub next_appended: Option<Timestamp>,
     /// Events that were missed for good.
     pub discarded: u64,
     /// When it goes it comes back at once, so nothing changes for it meanwhile.
@@ -41,6 +43,7 @@ impl Cursor {
             name,
             overflow,
             next,
+            next_appended: None,
             discarded: 0,
             is_expected_back: false,
             unreadable: None,
@@ -65,7 +68,11 @@ impl Cursor {
     /// Goes on at `to`; the events between are missed.
     pub(crate) fn skip_to(&mut self, to: Mark) {
         self.discarded += to.events.saturating_sub(self.next.events);
-        self.next = to;
+        self.go_to(to, None);
+    }
+
+    fn go_to(&mut self, next: Mark, appended: Option<Timestamp>) {
+        (self.next, self.next_appended) = (next, appended);
     }
 
     /// Takes this chunk, and misses those before it.
@@ -81,7 +88,7 @@ impl Cursor {
 
     fn take<C>(&mut self, slot: &Slot<C>, is_passed: bool) {
         self.skip_to(slot.at);
-        self.next = slot.end();
+        self.go_to(slot.end(), None);
         let Slot { at, events, appended, .. } = *slot;
         self.in_flight.push_back(InFlight { at, events, appended, is_passed });
         self.events_in_flight += u64::from(events);
@@ -108,7 +115,7 @@ impl Cursor {
                 // What was missed behind this chunk will be missed, and counted, again.
                 let missed = self.next.events.saturating_sub(read.at.events + self.events_in_flight);
                 self.discarded = self.discarded.saturating_sub(missed);
-                self.next = read.at;
+                self.go_to(read.at, Some(read.appended));
                 self.in_flight.clear();
                 self.events_in_flight = 0;
                 return;

@@ -79,7 +79,7 @@ pub enum ForgetOfflineError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// No reader of this name has a place.
-    #[error("the journal knows no reader named {name}")]
+    #[error("the journal has no cursor named {name}")]
     Unknown {
         /// The name.
         name: String,
@@ -134,8 +134,9 @@ pub fn inspect(path: &Path) -> Result<Inspection, InspectError> {
         Stored::Missing => (BTreeMap::new(), false),
         Stored::Damaged => (BTreeMap::new(), true),
     };
+    let times = recover::times_at(path, &found.segments, &places);
     let disk = Disk::<()>::new(found.segments, StoredCursors::default(), 0);
-    let status = Books::on_disk(u64::MAX, found.end, &places, disk).status(Timestamp::now());
+    let status = Books::on_disk(u64::MAX, found.end, &places, &times, disk).status(Timestamp::now());
     Ok(Inspection {
         in_use: owner != Owner::Nobody,
         owner: owner.process(),

@@ -120,7 +120,8 @@ pub(crate) fn open<C: Clone + Send + Sync + 'static>(
             segment::warn_of_damage(&path, name, offset);
         }
     }
-    let mut books = Books::on_disk(max_bytes, found.end, &places, disk);
+    let times = recover::times_at(&path, &disk.segments, &places);
+    let mut books = Books::on_disk(max_bytes, found.end, &places, &times, disk);
     books.max_age = max_age;
     let directory =
         Arc::new(JournalDirectory { path, codec: Arc::clone(&codec), fsync, segment_bytes, files });

@@ -1,10 +1,12 @@
 //! Finding out what the segments of a directory hold. Changes nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use senseops_core::Timestamp;
+use senseops_core::{Timestamp, chain};
+use tracing::warn;
 
 use crate::disk::Segments;
 use crate::frame::{self, HEADER_BYTES, Header};
@@ -90,6 +92,49 @@ pub(crate) fn recover(directory: &Path, depth: Depth) -> Result<Recovered, Failu
     }
     newest_first.into_iter().rev().for_each(|segment| found.segments.push(segment));
     Ok(found)
+}
+
+/// When the chunks were appended at which these marks are, of those that are there. A segment begins with a time, so only
+/// one with a mark behind its beginning is read, up to the last of them.
+pub(crate) fn times_at(
+    directory: &Path,
+    segments: &Segments,
+    marks: &BTreeMap<String, Mark>,
+) -> BTreeMap<Position, Timestamp> {
+    let mut wanted: BTreeMap<Position, (Segment, BTreeSet<Position>)> = BTreeMap::new();
+    for Mark { position, .. } in marks.values() {
+        if let Some(segment) = segments.next_from(*position).filter(|one| one.first.position < *position) {
+            wanted.entry(segment.name).or_insert((*segment, BTreeSet::new())).1.insert(*position);
+        }
+    }
+    let mut times = BTreeMap::new();
+    for (segment, positions) in wanted.values() {
+        if let Err(error) = note_times(directory, segment, positions, &mut times) {
+            let file = segment::path(directory, segment.name);
+            warn!(file = %file.display(), error = %chain(&error), "how old what waits is cannot be read");
+        }
+    }
+    times
+}
+
+fn note_times(
+    directory: &Path,
+    segment: &Segment,
+    positions: &BTreeSet<Position>,
+    times: &mut BTreeMap<Position, Timestamp>,
+) -> io::Result<()> {
+    let mut scan = Scan::open(directory, segment.name)?;
+    let mut progress = Progress::More;
+    while progress == Progress::More {
+        progress = scan.advance(segment.bytes, |_offset, frame| {
+            let Header { at, appended, .. } = frame.header;
+            if positions.contains(&at.position) {
+                times.insert(at.position, appended);
+            }
+            positions.last().is_some_and(|last| at.position < *last)
+        })?;
+    }
+    Ok(())
 }
 
 fn names(directory: &Path) -> io::Result<Vec<Position>> {

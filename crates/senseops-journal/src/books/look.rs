@@ -69,8 +69,11 @@ impl<C> Books<C> {
     fn lag_of(&self, cursor: &Cursor, now: Timestamp) -> Lag {
         let next = self.next_kept(cursor.next);
         let events = cursor.events_in_flight() + self.unread_by(cursor);
-        let oldest =
-            cursor.oldest_in_flight().map(|read| read.appended).or_else(|| self.appended_by(next.position));
+        let oldest = match cursor.oldest_in_flight() {
+            Some(read) => Some(read.appended),
+            None if next != cursor.next => self.appended_by(next.position),
+            None => cursor.next_appended.or_else(|| self.appended_by(next.position)),
+        };
         let bytes = self.bytes_from(self.next_kept(cursor.committed()).position);
         Lag { events, bytes, age: oldest.map(|oldest| now.since(oldest)).unwrap_or_default() }
     }

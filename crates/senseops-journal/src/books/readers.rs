@@ -53,7 +53,7 @@ pub(crate) enum Ahead {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ForgetError {
     /// No reader of this name has a place.
-    #[error("the journal knows no reader named {name}")]
+    #[error("the journal has no cursor named {name}")]
     Unknown {
         /// The name.
         name: String,

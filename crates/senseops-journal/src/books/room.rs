@@ -31,7 +31,7 @@ use senseops_core::Timestamp;
 
 use super::Books;
 use crate::position::{Mark, Position};
-use crate::recent::Removed;
+use crate::recent::{Found, Removed};
 
 impl<C> Books<C> {
     /// Pushes out what may be pushed out, if that makes enough room.
@@ -45,6 +45,7 @@ impl<C> Books<C> {
         if self.pinned_recent_bytes() + bytes > self.recent_bytes() {
             return false;
         }
+        self.note_times();
         let recent_bytes = self.recent_bytes();
         while self.recent.bytes() + bytes > recent_bytes
             && let Some(oldest) = self.recent.pop_oldest_if(|_, _| true)
@@ -113,6 +114,18 @@ impl<C> Books<C> {
             || self.slowest_blocking().map_or(0, |position| disk.segments.bytes_needed_from(position));
         unwritten <= max_queued
             && (disk.segments.bytes() + unwritten <= max_bytes || pinned() + unwritten <= max_bytes)
+    }
+
+    /// Remembers for those who read nothing when what they read next was appended, before memory lets go of it.
+    fn note_times(&mut self) {
+        let recent = &self.recent;
+        let absent = self.absent.values_mut().map(|absent| &mut absent.cursor);
+        let unnoted = self.readers.values_mut().chain(absent).filter(|cursor| cursor.next_appended.is_none());
+        for cursor in unnoted {
+            if let Some(Found::Slot(slot)) = recent.find(cursor.next.position) {
+                cursor.next_appended = Some(slot.appended);
+            }
+        }
     }
 
     /// Takes out of memory what every reader has committed.

@@ -202,7 +202,7 @@ mod tests {
         }
         let places = BTreeMap::from([("r".to_owned(), mark(0))]);
         let disk = Disk::new(segments, StoredCursors::default(), 100);
-        let mut books = Books::on_disk(1000, mark(30), &places, disk);
+        let mut books = Books::on_disk(1000, mark(30), &places, &BTreeMap::new(), disk);
         books.max_age = Some(Duration::from_secs(10));
         books
     }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use senseops_core::{Outcome, chain};
 use senseops_journal::{DiskSettings, Journal, Lag, LockError, OpenError, Overflow, Reader};
@@ -76,6 +76,28 @@ async fn the_cursor_of_a_removed_reader_stays_but_blocks_nobody() {
     assert!((100..190).contains(&discarded), "{discarded}");
     assert_eq!(drain(&mut back).await, (discarded..200).collect::<Vec<_>>());
     drain(&mut other).await;
+}
+
+#[tokio::test]
+async fn what_waits_for_a_reader_that_is_gone_is_as_old_as_it_is_through_restarts() {
+    let bench = Bench::on_disk(PLENTY);
+    let mut reader = bench.journal.reader("gone", Overflow::DropOldest);
+    bench.append_all([0]).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let second = Instant::now();
+    bench.append_all([1]).await;
+    let first = read(&mut reader, 1).await[0].position;
+    reader.commit(first);
+    drop(reader);
+    let age = |bench: &Bench| bench.journal.status().readers[0].lag.age;
+    assert!(age(&bench) <= second.elapsed());
+    let directory = bench.close();
+    let inspected = senseops_journal::inspect(directory.path()).unwrap().readers[0].lag.age;
+    assert!(inspected <= second.elapsed(), "{inspected:?}");
+    // Both are in one segment, and the second is what waits.
+    let bench = Bench::open(directory, PLENTY);
+    let reopened = age(&bench);
+    assert!(reopened <= second.elapsed() && !reopened.is_zero(), "{reopened:?}");
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ async fn a_reader_is_forgotten_while_nobody_uses_the_journal() {
     insta::assert_snapshot!(sentence(&error, bench.path()), @"DIR is in use by process PID");
     let directory = bench.close();
     let error = forget_offline(directory.path(), "nobody").unwrap_err();
-    insta::assert_snapshot!(sentence(&error, directory.path()), @"the journal knows no reader named nobody");
+    insta::assert_snapshot!(sentence(&error, directory.path()), @"the journal has no cursor named nobody");
     forget_offline(directory.path(), "gone").unwrap();
     let found = inspect(directory.path()).unwrap();
     assert_eq!(found.readers.iter().map(|reader| &*reader.name).collect::<Vec<_>>(), ["stays"]);

@@ -114,7 +114,7 @@ async fn what_cannot_be_done_is_told_in_words() {
         GET /api/v1/events?kind=qlik*: 400 {"type":"about:blank","title":"Bad Request","status":400,"detail":"\"qlik*\" is neither a kind such as qlik.user_event nor a pattern such as qlik.* or *"}
         GET /api/v1/events?sort=time: 400 {"type":"about:blank","title":"Bad Request","status":400,"detail":"\"sort\" is not known here; there are `kind` and `source`"}
         POST /api/v1/reload: 501 {"type":"about:blank","title":"Not Implemented","status":501,"detail":"this program has no configuration that it could read anew"}
-        DELETE /api/v1/journal/cursors/nobody: 404 {"type":"about:blank","title":"Not Found","status":404,"detail":"the journal knows no reader named nobody"}
+        DELETE /api/v1/journal/cursors/nobody: 404 {"type":"about:blank","title":"Not Found","status":404,"detail":"the journal has no cursor named nobody"}
         DELETE /api/v1/journal/cursors/well: 409 {"type":"about:blank","title":"Conflict","status":409,"detail":"well is reading the journal"}
         "#);
     })

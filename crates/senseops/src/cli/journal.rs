@@ -224,7 +224,7 @@ fn print(out: &mut impl Write, status: &JournalStatus) -> io::Result<()> {
         .map(|cursor| {
             [
                 cursor.name.clone(),
-                if cursor.attached { "yes" } else { "gone" }.to_owned(),
+                if cursor.attached { "yes" } else { "no" }.to_owned(),
                 cursor.lag_events.to_string(),
                 table::size(cursor.lag_bytes),
                 if cursor.lag_events > 0 { table::span(cursor.lag_age_seconds) } else { String::new() },
@@ -269,7 +269,7 @@ mod tests {
         FAILING: no space left
         cursor       read  waiting     size   age  discarded
         influx.main  yes         0      0 B                3
-        mqtt.gone    gone     5000  4.8 MiB  90 s          3
+        mqtt.gone    no       5000  4.8 MiB  90 s          3
         ");
     }
 }

@@ -44,7 +44,7 @@ fn a_cursor_is_shown_and_given_up_with_and_without_a_running_instance() {
         rows.collect::<Vec<_>>()
     };
     let shown = table(&["journal", "show", "-c", &path]);
-    assert_eq!(shown, ["console.out yes 0", "influx.a gone 1", "influx.b gone 1", "influx.c yes 1"]);
+    assert_eq!(shown, ["console.out yes 0", "influx.a no 1", "influx.b no 1", "influx.c yes 1"]);
     let (code, _, stderr) = output(&["journal", "forget", "influx.c", "-c", &path]);
     assert_eq!((code, stderr.as_str()), (2, "sos: influx.c is reading the journal\n"));
     let (code, stdout, _) = output(&["journal", "forget", "influx.a", "-c", &path]);
@@ -58,12 +58,12 @@ fn a_cursor_is_shown_and_given_up_with_and_without_a_running_instance() {
 
     assert_eq!(output(&["journal", "forget", "influx.b", "--path", directory]).0, 0);
     let shown = table(&["journal", "show", "-c", &path]);
-    assert_eq!(shown, ["console.out gone 0", "influx.c gone 1"]);
+    assert_eq!(shown, ["console.out no 0", "influx.c no 1"]);
     let (code, stdout, _) = output(&["journal", "show", "--path", directory, "--json"]);
     let status: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, &status["appended_events"]), (0, &Value::from(1)));
     let (code, _, stderr) = output(&["journal", "forget", "influx.b", "--path", directory]);
-    assert_eq!((code, stderr.as_str()), (2, "sos: the journal knows no reader named influx.b\n"));
+    assert_eq!((code, stderr.as_str()), (2, "sos: the journal has no cursor named influx.b\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
