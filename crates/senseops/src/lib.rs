@@ -1,9 +1,38 @@
 //! SenseOps Stats: collects operational events and delivers them where people look.
 //!
-//! This crate is the front door. As it is, it has the contracts and the engine: what a program needs to run a
-//! [`Pipeline`] of its own. More comes with features: each plugin under [`sources`] and [`sinks`], plans from YAML
-//! (`config`), routes that look into a pipeline (`web`), and the program `sos` as a function (`cli`), so that a
-//! distribution with plugins of its own is one line:
+//! A pipeline takes events from sources, keeps them in a journal, and brings them to sinks, each at its own pace and at
+//! least once. A program may also emit events itself:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use senseops::{Batch, Body, Event, Fields, Kind, LabelSet, Pipeline, sink_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let print = sink_fn(|batch: Batch| async move {
+//!     batch.iter().for_each(|event| println!("{event:?}"));
+//!     Ok(())
+//! });
+//! let pipeline = Pipeline::builder().sink("print", print).build().await?;
+//! let handle = pipeline.handle();
+//! let shop = async {
+//!     let labels = Arc::new(LabelSet::from_iter([("till", "1")]));
+//!     let order = Body::Measurement(Fields::default().with("items", 3));
+//!     handle.emit(vec![Event::new(Kind::new("shop.order"), &labels, order)]).await.ignore();
+//! };
+//! // Runs until that is done, and delivers what is left.
+//! let summary = pipeline.run_until(shop).await;
+//! assert_eq!(summary.view.sinks[0].delivered, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where to go from here: [`Builder`] has sources, sinks and options; [`Handle`] looks into a running pipeline; [`Sink`],
+//! [`Source`] and [`Relay`] are what a plugin implements. As it is, this crate has the contracts and the engine. More
+//! comes with features: each plugin under [`sources`] and [`sinks`], plans from YAML (`config`), routes that look into a
+//! pipeline (`web`), and the program `sos` as a function (`cli`), so that a distribution with plugins of its own is one
+//! line:
 //!
 #![cfg_attr(feature = "cli", doc = "```no_run")]
 #![cfg_attr(not(feature = "cli"), doc = "```ignore")]
