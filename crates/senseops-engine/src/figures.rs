@@ -1,5 +1,5 @@
-//! The figures of the engine, each listed once: what it is called, what it counts, and where it is in a [`View`]. The
-//! metrics and the events `sos.self.*` are made from these lists.
+//! The figures of the engine, each listed once: what it is called, what it counts, and where it is in a
+//! [`View`](crate::View). The metrics and the events `sos.self.*` are made from these lists.
 
 use Number::{Flag, Integer, Real};
 
